@@ -1,0 +1,1 @@
+"""The console: the only room that knows a terminal exists."""

@@ -1,0 +1,1 @@
+"""Drills: tabletop exercises and the realistic data they run on."""

@@ -1,0 +1,1 @@
+"""Keys: the only mutable secret, and its destruction."""

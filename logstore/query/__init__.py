@@ -1,0 +1,1 @@
+"""Questions over verified evidence: DuckDB views, the working copy and search."""

@@ -1,0 +1,1 @@
+"""Storage: the only floor of logstore that writes, syncs, links and locks."""

@@ -1,0 +1,1 @@
+"""Verification: findings over evidence, never a change to it."""

@@ -1,0 +1,1 @@
+"""Playbooks: roles, approvals, legal clocks and rollbacks, executed on the log (see docs/)."""
