@@ -11,7 +11,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of foreign test material beside the checkout; its tests skip where it is absent."""
+    """Foreign test material beside the checkout; its tests skip where it is absent."""
     data = SHARED / "data"
     if not data.is_dir():
         pytest.skip("no ../shared/data beside this checkout")
