@@ -1,0 +1,77 @@
+"""Pins: what the record ``segment.sealed`` says about a segment's two objects."""
+
+from __future__ import annotations
+
+import msgspec
+
+from logstore.errors import FormatError
+
+KIND = "segment.sealed"
+"""Kind of the record that carries a pin."""
+
+
+class ObjectPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One immutable object of a store.
+
+    Attributes:
+        key: its name in the store, with forward slashes.
+        size: bytes.
+        sha256: hexadecimal.
+        xxh3: XXH3-128, hexadecimal, for quick scrubs only.
+        retain_until_us: kept at least until then, microseconds since 1970 UTC.
+    """
+
+    key: str
+    size: int
+    sha256: str
+    xxh3: str
+    retain_until_us: int
+
+
+class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One sealed segment.
+
+    Attributes:
+        first: index of its first record.
+        count: number of records.
+        root: tree root (base64 in JSON) over all records up to and including this segment.
+        index: the index object (clear columns and leaves).
+        body: the body object, or None when no record of the segment has a body.
+    """
+
+    first: int
+    count: int
+    root: bytes
+    index: ObjectPin
+    body: ObjectPin | None = None
+
+    @property
+    def end(self) -> int:
+        """Index just behind the last record."""
+        return self.first + self.count
+
+    @property
+    def last(self) -> int:
+        """Index of the last record."""
+        return self.first + self.count - 1
+
+
+def to_clear(pin: SegmentPin) -> dict[str, object]:
+    """The clear fields of a ``segment.sealed`` record."""
+    plain: dict[str, object] = msgspec.to_builtins(pin)
+    return plain
+
+
+def from_clear(clear: dict[str, object]) -> SegmentPin:
+    """The pin in a ``segment.sealed`` record.
+
+    Raises:
+        FormatError: the fields are not those of a pin.
+    """
+    try:
+        pin = msgspec.convert(clear, SegmentPin)
+    except msgspec.ValidationError as error:
+        raise FormatError(f"segment.sealed record is not a pin: {error}") from None
+    if pin.first < 0 or pin.count < 1 or len(pin.root) != 32:
+        raise FormatError("segment.sealed record states an impossible segment")
+    return pin
