@@ -1,0 +1,240 @@
+"""The one place that changes files, and the system calls each promise rests on.
+
+    immutable file   O_EXCL temp -> write -> fsync -> chmod 0444 -> link(temp, name) -> fsync(dir)
+                     -> unlink(temp) -> immutable flag (best effort)
+    replaceable file O_EXCL temp -> write -> fsync -> rename(temp, name) -> fsync(dir)
+    append           write at the known end -> fdatasync
+    removal          clear the flag -> overwrite with zeros (secrets only) -> unlink -> fsync(dir)
+
+`link` never replaces an existing name, so two writers can not both create one file. An error of
+fsync is fatal for the file concerned (the page cache may have dropped what was written): callers
+stop acknowledging and never retry on the same descriptor.
+
+Not covered: drives that lie about flushing, and copies that solid-state drives, journals or
+backups keep of overwritten secrets (that is what re-wrapping under a new KEK is for).
+
+`Disk` is also the seam for fault injection: every state change goes through one of the methods
+whose names start with `sys_`.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from logstore.errors import NotDurable
+
+_FS_IOC_GETFLAGS = 0x80086601
+_FS_IOC_SETFLAGS = 0x40086602
+_FS_IMMUTABLE_FL = 0x10
+
+
+class AlreadyThere(FileExistsError):
+    """A create-only name exists already."""
+
+
+class Disk:
+    """Durable file operations; see the module text for the order of system calls."""
+
+    def __init__(self, *, immutable: bool = True) -> None:
+        self.immutable = immutable
+
+    # -- system calls that change state, one method each -------------------------------------
+
+    def sys_write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        """Write at an offset; returns the number of bytes written."""
+        return os.pwrite(fd, data, offset)
+
+    def sys_fsync(self, fd: int) -> None:
+        """Flush data and metadata of a file."""
+        os.fsync(fd)
+
+    def sys_fdatasync(self, fd: int) -> None:
+        """Flush data of a file and the metadata needed to read it."""
+        os.fdatasync(fd)
+
+    def sys_link(self, source: Path, target: Path) -> None:
+        """Give a file a second name; fails if the name exists."""
+        os.link(source, target)
+
+    def sys_rename(self, source: Path, target: Path) -> None:
+        """Replace a name atomically."""
+        source.rename(target)
+
+    def sys_unlink(self, path: Path) -> None:
+        """Remove a name."""
+        path.unlink()
+
+    def sys_truncate(self, fd: int, size: int) -> None:
+        """Cut a file."""
+        os.ftruncate(fd, size)
+
+    def sys_fsync_dir(self, path: Path) -> None:
+        """Flush the names of a directory."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    # -- promises built from them -------------------------------------------------------------
+
+    def make_directory(self, path: Path, mode: int = 0o755) -> None:
+        """Create a directory and its parents, durably; existing ones are left as they are."""
+        missing = []
+        while not path.is_dir():
+            missing.append(path)
+            path = path.parent
+        for each in reversed(missing):
+            with contextlib.suppress(FileExistsError):
+                each.mkdir(mode=mode)
+            self.sys_fsync_dir(each.parent)
+
+    def write_all(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        """Write every byte at an offset; returns the offset behind them."""
+        view = memoryview(data)
+        while view:
+            done = self.sys_write(fd, view, offset)
+            view = view[done:]
+            offset += done
+        return offset
+
+    def create(self, path: Path, data: bytes, *, mode: int = 0o444, protect: bool = False) -> None:
+        """Create an immutable file under a name that must be free.
+
+        Raises:
+            AlreadyThere: the name exists; nothing was changed.
+            NotDurable: the file system refused; the name does not exist.
+        """
+        temporary = self.stage(path, data, mode=mode)
+        try:
+            self.publish(temporary, path, protect=protect)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                self.sys_unlink(temporary)
+
+    def stage(self, path: Path, data: bytes, *, mode: int = 0o600) -> Path:
+        """Write a temporary file beside `path`, flushed, and return its name."""
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+        with durable(f"write {path.name}"):
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                self.write_all(fd, data, 0)
+                os.fchmod(fd, mode)
+                self.sys_fsync(fd)
+            finally:
+                os.close(fd)
+        return temporary
+
+    def publish(self, staged: Path, path: Path, *, protect: bool = False) -> None:
+        """Give a flushed file its final, create-only name.
+
+        Raises:
+            AlreadyThere: the name exists; nothing was changed.
+        """
+        with durable(f"publish {path.name}"):
+            try:
+                self.sys_link(staged, path)
+            except FileExistsError:
+                raise AlreadyThere(errno.EEXIST, "name exists", str(path)) from None
+            self.sys_fsync_dir(path.parent)
+        if protect and self.immutable:
+            set_immutable(path, on=True)
+
+    def replace(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+        """Put new bytes under a name atomically; the old bytes stay until the very end."""
+        temporary = self.stage(path, data, mode=mode)
+        with durable(f"replace {path.name}"):
+            self.sys_rename(temporary, path)
+            self.sys_fsync_dir(path.parent)
+
+    def remove(self, path: Path, *, shred: bool = False) -> None:
+        """Remove a name; with `shred`, overwrite the bytes with zeros first. Missing is fine."""
+        if not path.exists():
+            return
+        set_immutable(path, on=False)
+        if shred:
+            with contextlib.suppress(PermissionError):
+                path.chmod(0o600)
+            fd = os.open(path, os.O_WRONLY)
+            try:
+                self.write_all(fd, bytes(os.fstat(fd).st_size), 0)
+                self.sys_fsync(fd)
+            finally:
+                os.close(fd)
+        self.sys_unlink(path)
+        self.sys_fsync_dir(path.parent)
+
+
+@contextlib.contextmanager
+def durable(what: str) -> Iterator[None]:
+    """Turn an operating-system error into `NotDurable`, in words for a person."""
+    try:
+        yield
+    except AlreadyThere:
+        raise
+    except OSError as error:
+        raise NotDurable(
+            f"could not {what}: {error.strerror or error}",
+            kept="Everything acknowledged before is on disk and unchanged.",
+            todo=_advice(error),
+        ) from error
+
+
+def _advice(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "Free some disk space, then try again."
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return "Check the owner and permissions of the store and its file system."
+    return "Check the disk, then reopen the store; it recovers by itself."
+
+
+def set_immutable(path: Path, *, on: bool) -> bool:
+    """Set or clear the immutable flag where file system and user allow; says if it is now so."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        flags = array.array("l", [0])
+        fcntl.ioctl(fd, _FS_IOC_GETFLAGS, flags)
+        wanted = flags[0] | _FS_IMMUTABLE_FL if on else flags[0] & ~_FS_IMMUTABLE_FL
+        if wanted != flags[0]:
+            flags[0] = wanted
+            fcntl.ioctl(fd, _FS_IOC_SETFLAGS, flags)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def is_immutable(path: Path) -> bool:
+    """Whether the immutable flag is set; False where the file system has none."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        flags = array.array("l", [0])
+        fcntl.ioctl(fd, _FS_IOC_GETFLAGS, flags)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return bool(flags[0] & _FS_IMMUTABLE_FL)
+
+
+def lock_file(path: Path, *, wait: bool) -> int | None:
+    """Take an exclusive advisory lock (flock) on a file; returns its descriptor.
+
+    The kernel drops the lock when the process ends, however it ends. Returns None when another
+    process holds it and `wait` is false.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
