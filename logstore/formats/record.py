@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from logstore.errors import AirconError
+
 Scope = Literal["subject", "conversation", "source"]
 """What a key belongs to: a person; a conversation whose person is unknown; or, where there is not
 even a conversation, everything of one source in one segment."""
@@ -53,3 +55,16 @@ class Receipt:
     index: int
     id: str
     leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a batch append gives for a record that was not stored; the others are unaffected.
+
+    Attributes:
+        record: the record that was refused.
+        error: why, in words for a person.
+    """
+
+    record: Record
+    error: AirconError

@@ -1,0 +1,87 @@
+"""The seam to where immutable objects live: a directory here, S3 with Object Lock elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from logstore.disk import AlreadyThere, Disk
+from logstore.errors import TamperingFound
+
+
+class Blobs(Protocol):
+    """A store of immutable, named objects.
+
+    Promises: after `publish` returns, the object is durable under its name and no other bytes can
+    ever take that name. Publishing the same bytes again is not an error; other bytes are.
+    """
+
+    def publish(self, key: str, staged: Path) -> None:
+        """Make a flushed local file an object.
+
+        Raises:
+            TamperingFound: the name is taken by other bytes.
+            NotDurable: it could not be published; try again later.
+        """
+        ...
+
+    def read(self, key: str) -> bytes:
+        """All bytes of an object.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        ...
+
+    def path(self, key: str) -> Path:
+        """A local file with the object's bytes (fetched if need be), not yet verified."""
+        ...
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Names of all objects that start with a prefix, sorted."""
+        ...
+
+
+class LocalBlobs:
+    """Objects as read-only files below a directory; implements `Blobs`.
+
+    Args:
+        root: the store directory.
+        disk: how files are written.
+        protect: also set the immutable flag where possible.
+    """
+
+    def __init__(self, root: Path, disk: Disk, *, protect: bool = True) -> None:
+        self.root = root
+        self._disk = disk
+        self._protect = protect
+
+    def publish(self, key: str, staged: Path) -> None:
+        """See `Blobs.publish`."""
+        target = self.path(key)
+        self._disk.make_directory(target.parent)
+        staged.chmod(0o444)
+        try:
+            self._disk.publish(staged, target, protect=self._protect)
+        except AlreadyThere:
+            if target.read_bytes() != staged.read_bytes():
+                raise TamperingFound(
+                    f"{key} exists with other bytes than this log is about to write",
+                    kept="Nothing was overwritten.",
+                    todo="Run `aircon verify`; look for a second writer or a restored copy.",
+                ) from None
+
+    def read(self, key: str) -> bytes:
+        """See `Blobs.read`."""
+        return self.path(key).read_bytes()
+
+    def path(self, key: str) -> Path:
+        """See `Blobs.path`."""
+        return self.root / key
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """See `Blobs.keys`; write-ahead files and hidden temporary files are not objects."""
+        base = self.root / prefix.rpartition("/")[0]
+        found = (p.relative_to(self.root) for p in base.rglob("*") if p.is_file() or p.is_symlink())
+        names = (p.as_posix() for p in found if not p.name.startswith("."))
+        return sorted(n for n in names if n.startswith(prefix) and not n.startswith("wal/"))

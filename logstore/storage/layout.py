@@ -1,0 +1,73 @@
+"""Names inside a store, the same in a local directory and on S3.
+
+Hive-style, so that query engines read the index objects as one partitioned table.
+
+    store.json                                                 what this is
+    log/log=<slug>/log.json                                    origin, key, retention: create-only
+    index/log=<slug>/date=<day>/seg-<first>-<count>.parquet    clear columns and leaves
+    body/log=<slug>/date=<day>/seg-<first>-<count>.parquet     encrypted blocks
+    seal/log=<slug>/seal-<first>-<count>.json                  proof of the segment.sealed record
+    wal/log=<slug>/<first>.wal                                 unsealed records (local disk only)
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+STORE_FILE = "store.json"
+STORE_FORMAT = "aircon-store/1"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+_SEAL = re.compile(r"seal/log=[A-Za-z0-9._-]+/seal-(\d{12})-(\d{1,12})\.json")
+
+
+def slug(origin: str) -> str:
+    """A log's origin as one path component."""
+    return _UNSAFE.sub("_", origin).strip("._") or "log"
+
+
+def log_file(origin: str) -> str:
+    """Name of a log's description."""
+    return f"log/log={slug(origin)}/log.json"
+
+
+def index_object(origin: str, first: int, count: int, time_us: int) -> str:
+    """Name of a segment's index object; `time_us` is when its first record was taken."""
+    return f"index/log={slug(origin)}/date={_day(time_us)}/seg-{first:012d}-{count}.parquet"
+
+
+def body_object(origin: str, first: int, count: int, time_us: int) -> str:
+    """Name of a segment's body object."""
+    return f"body/log={slug(origin)}/date={_day(time_us)}/seg-{first:012d}-{count}.parquet"
+
+
+def seal_prefix(origin: str) -> str:
+    """Prefix of the names of a log's seals."""
+    return f"seal/log={slug(origin)}/"
+
+
+def seal_object(origin: str, first: int, count: int) -> str:
+    """Name of a segment's seal."""
+    return f"{seal_prefix(origin)}seal-{first:012d}-{count}.json"
+
+
+def seal_range(key: str) -> tuple[int, int] | None:
+    """(first, count) in a seal's name, or None when it is not one."""
+    found = _SEAL.fullmatch(key)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def wal_directory(origin: str) -> str:
+    """Folder of a log's write-ahead files."""
+    return f"wal/log={slug(origin)}"
+
+
+def wal_name(first: int) -> str:
+    """File name of the write-ahead file that starts at a record."""
+    return f"{first:012d}.wal"
+
+
+def _day(time_us: int) -> str:
+    moment = dt.datetime.fromtimestamp(time_us / 1e6, tz=dt.UTC)
+    return moment.strftime("%Y-%m-%d")

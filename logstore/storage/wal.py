@@ -1,0 +1,170 @@
+"""The write-ahead log: one file per unsealed segment, appended frame by frame.
+
+The first frame is a header naming the origin and the first record; every other frame is one group
+commit. A file is only ever appended to, cut back once to its last whole frame after a crash, and
+removed after its segment is sealed and published.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from logstore.disk import Disk, durable
+from logstore.errors import FormatError, NotDurable, TamperingFound
+from logstore.formats import frame
+from logstore.formats.group import Group
+from logstore.formats.group import parse as parse_group
+from logstore.storage.layout import wal_name
+
+
+class WalWriter:
+    """Appends frames to one file; not thread-safe, its owner serialises.
+
+    Attributes:
+        first: index of the file's first record.
+        path: the file.
+        offset: where the next frame goes.
+    """
+
+    def __init__(self, path: Path, first: int, offset: int, disk: Disk) -> None:
+        self.path = path
+        self.first = first
+        self.offset = offset
+        self._disk = disk
+        self._fd = os.open(path, os.O_RDWR)
+
+    @classmethod
+    def create(cls, directory: Path, origin: str, first: int, disk: Disk) -> WalWriter:
+        """Start the file for records from `first` on."""
+        path = directory / wal_name(first)
+        header = json.dumps({"format": "aircon-wal/1", "origin": origin, "first": first}).encode()
+        data = frame.encode(frame.WAL_HEADER, header)
+        disk.create(path, data, mode=0o600)
+        return cls(path, first, len(data), disk)
+
+    def append(self, payload: bytes) -> None:
+        """Write one group frame and flush it.
+
+        Raises:
+            NotDurable: it is not on disk; the writer must not be used again.
+        """
+        data = frame.encode(frame.WAL_GROUP, payload)
+        with durable("append to the write-ahead log"):
+            self._disk.write_all(self._fd, data, self.offset)
+            self._disk.sys_fdatasync(self._fd)
+        self.offset += len(data)
+
+    def size_on_disk(self) -> int:
+        """Bytes in the file now, whoever wrote them."""
+        return os.fstat(self._fd).st_size
+
+    def cut(self, offset: int) -> None:
+        """Cut a torn tail and flush."""
+        with durable("cut a torn write-ahead log"):
+            self._disk.sys_truncate(self._fd, offset)
+            self._disk.sys_fsync(self._fd)
+        self.offset = offset
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+@dataclass(frozen=True, slots=True)
+class WalContent:
+    """What one write-ahead file holds.
+
+    Attributes:
+        first: index of its first record.
+        groups: its whole group commits, in order, continuing each other.
+        end: offset behind the last whole frame.
+        torn: bytes behind it (a torn tail after a crash, or a write in flight).
+    """
+
+    first: int
+    groups: list[Group]
+    end: int
+    torn: int
+
+    @property
+    def next_index(self) -> int:
+        """Index behind the last record."""
+        return self.groups[-1].end if self.groups else self.first
+
+
+def read_wal(path: Path, origin: str) -> WalContent:
+    """Read a write-ahead file.
+
+    Raises:
+        TamperingFound: damage in the middle, a foreign header, or groups that do not follow
+            each other: none of these comes from a crash.
+    """
+    data = path.read_bytes()
+    head = frame.read(data)
+    if head is None or head.type != frame.WAL_HEADER:
+        raise TamperingFound(f"{path.name} does not start with a write-ahead header")
+    first = _header_first(head, origin, path)
+    groups, end = _groups(data, head.end, first, path)
+    resumed = frame.resumes_after(data, end)
+    if resumed is not None:
+        raise TamperingFound(
+            f"{path.name} is damaged at byte {end} with whole frames from byte {resumed} on",
+            kept="A crash tears only the end of a file, so nothing was cut.",
+            todo="Keep a copy of the store, then run `aircon verify`.",
+        )
+    return WalContent(first, groups, end, len(data) - end)
+
+
+def groups_from(path: Path, offset: int, index: int) -> tuple[list[Group], int]:
+    """Whole groups that another process appended behind an offset; (groups, new offset)."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read()
+    groups, end = _groups(data, 0, index, path)
+    return groups, offset + end
+
+
+def wal_files(directory: Path) -> list[Path]:
+    """Write-ahead files in record order."""
+    return sorted(directory.glob("[0-9]*.wal"))
+
+
+def _groups(data: bytes, offset: int, index: int, path: Path) -> tuple[list[Group], int]:
+    groups = []
+    for item in _frames(data, offset):
+        group = parse_group(item.payload)
+        if item.type != frame.WAL_GROUP or group.first != index:
+            raise TamperingFound(
+                f"{path.name} holds a group from record {group.first} where {index} is due"
+            )
+        groups.append(group)
+        index = group.end
+        offset = item.end
+    return groups, offset
+
+
+def _frames(data: bytes, offset: int) -> Iterator[frame.Frame]:
+    try:
+        yield from frame.scan(data, offset)
+    except FormatError as error:
+        raise TamperingFound(f"write-ahead log: {error}") from None
+
+
+def _header_first(head: frame.Frame, origin: str, path: Path) -> int:
+    try:
+        fields = json.loads(bytes(head.payload))
+        first = int(fields["first"])
+    except (ValueError, KeyError, TypeError):
+        raise TamperingFound(f"{path.name} has an unreadable write-ahead header") from None
+    if fields.get("origin") != origin or path.name != wal_name(first):
+        raise TamperingFound(f"{path.name} belongs to another log or another place in it")
+    return first
+
+
+__all__ = ["NotDurable", "WalContent", "WalWriter", "groups_from", "read_wal", "wal_files"]
