@@ -1,1 +1,1 @@
-"""Questions over verified evidence: DuckDB views, the working copy and search."""
+"""Questions to stored facts: the working copy, read-only SQL, search and the explorer."""
