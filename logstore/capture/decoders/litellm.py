@@ -1,0 +1,152 @@
+"""LiteLLM StandardLoggingPayload (generic_api callback; S3, GCS and Azure log files).
+
+Traps, seen in recorded payloads of 1.100.5: ``metadata.session_id`` of the caller arrives as
+``trace_id`` while ``session_id`` is empty; ``user=`` stays in ``model_parameters``; the error's
+traceback holds file paths, so it is only kept as content.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from logstore.capture.decoders.chat_messages import answered, asked
+from logstore.capture.decoders.facts import (
+    first_text,
+    note_gaps,
+    openai_usage,
+    params_of,
+    tools_called,
+)
+from logstore.capture.decoders.identity import (
+    CONVERSATION_KEYS,
+    SESSION_KEYS,
+    first,
+    people,
+    subject,
+)
+from logstore.capture.decoders.jsonvalues import (
+    array,
+    as_text,
+    epoch_us,
+    identifier,
+    integer,
+    load_object,
+    number,
+    obj,
+    strings,
+    text,
+)
+from logstore.capture.interaction import Interaction, Subject
+from logstore.errors import FormatError
+
+Body = dict[str, Any]
+
+_KEPT = (
+    "litellm_call_id", "request_tags", "api_base", "model_group", "model_id", "cache_hit",
+    "cost_breakdown", "error_information", "guardrail_information", "user_agent",
+)  # fmt: skip
+_OPERATIONS = {
+    "embedding": "embeddings",
+    "text_completion": "text_completion",
+    "image_generation": "generate_content",
+}
+_ALLOW = frozenset({"success", "not_run", "passed"})
+
+
+def decode(raw: bytes) -> Interaction:
+    """Read one payload.
+
+    Raises:
+        FormatError: not JSON, or not a StandardLoggingPayload.
+    """
+    log = load_object(raw)
+    if "call_type" not in log or not ("litellm_call_id" in log or "model_group" in log):
+        raise FormatError("not a StandardLoggingPayload")
+    metadata, parameters = obj(log.get("metadata")), obj(log.get("model_parameters"))
+    call_type = (text(log.get("call_type")) or "").removeprefix("a")
+    said = asked(log.get("messages")) or ([], [])
+    found = Interaction(
+        format="litellm",
+        dialect=text(log.get("call_type")) or "",
+        grade="gateway",
+        operation=_OPERATIONS.get(call_type, "chat"),
+        provider=text(log.get("custom_llm_provider")),
+        request_model=first_text(log.get("model"), log.get("model_group")),
+        system=said[0],
+        input=said[1],
+        params=params_of(parameters),
+        tool_definitions=as_text(parameters.get("tools")) or None,
+        stream=log.get("stream") is True,
+        actor=first_text(metadata.get("user_api_key_alias"), metadata.get("user_api_key_hash")),
+        actor_assurance="platform",
+        client_address=first_text(
+            log.get("requester_ip_address"), metadata.get("requester_ip_address")
+        ),
+        cost_usd=number(log.get("response_cost")),
+        metadata={k: v for k, v in metadata.items() if v is not None},
+        extra={key: log[key] for key in _KEPT if log.get(key)},
+    )
+    _read_people(found, log, metadata, parameters)
+    _read_times(found, log)
+    _read_response(found, log, obj(log.get("response")))
+    _read_failure(found, log)
+    return note_gaps(found)
+
+
+def _read_people(found: Interaction, log: Body, metadata: Body, parameters: Body) -> None:
+    requester = obj(metadata.get("requester_metadata"))
+    safety = parameters.get("safety_identifier")
+    named: list[Subject] = [
+        *subject(metadata.get("user_api_key_end_user_id"), "user_api_key_end_user_id", "caller"),
+        *subject(log.get("end_user"), "end_user", "caller"),
+        *subject(parameters.get("user"), "model_parameters.user", "caller"),
+        *subject(safety, "model_parameters.safety_identifier", "caller"),
+        *subject(metadata.get("user_api_key_user_id"), "user_api_key_user_id", "platform"),
+        *subject(metadata.get("user_api_key_user_email"), "user_api_key_user_email", "platform"),
+        *people(requester, "requester_metadata"),
+    ]
+    found.subjects = named
+    trace = identifier(log.get("trace_id"))
+    session = identifier(log.get("session_id")) or first(requester, SESSION_KEYS)
+    found.trace_id = trace
+    # LiteLLM moves the caller's session id into trace_id; a trace id of its own is the call id.
+    found.session_id = session or (trace if trace != log.get("litellm_call_id") else None)
+    found.conversation_id = first(requester, CONVERSATION_KEYS)
+
+
+def _read_times(found: Interaction, log: Body) -> None:
+    found.start_us = epoch_us(log.get("startTime"))
+    found.end_us = epoch_us(log.get("endTime"))
+    first_chunk = epoch_us(log.get("completionStartTime"))
+    if found.stream and first_chunk and found.start_us and first_chunk >= found.start_us:
+        found.ttft_us = first_chunk - found.start_us
+
+
+def _read_response(found: Interaction, log: Body, response: Body) -> None:
+    found.response_id = first_text(response.get("id"), log.get("id")) if response else None
+    found.response_model = text(response.get("model"))
+    found.system_fingerprint = text(response.get("system_fingerprint"))
+    if found.operation != "embeddings":
+        found.output = answered(response) or answered(text(log.get("response"))) or []
+    found.tool_names = tools_called(found.output)
+    reasons = [obj(choice).get("finish_reason") for choice in array(response.get("choices"))]
+    found.finish_reasons = strings(reasons)
+    usage = openai_usage(obj(response.get("usage")))
+    if not usage:
+        totals = {key: integer(log.get(key)) for key in ("prompt_tokens", "completion_tokens")}
+        usage = openai_usage(totals) if any(totals.values()) else {}
+    found.usage = usage
+    for verdict in array(log.get("guardrail_information")):
+        status = text(obj(verdict).get("guardrail_status"))
+        if status is not None:
+            found.guardrail_verdicts.append("allow" if status in _ALLOW else "deny")
+
+
+def _read_failure(found: Interaction, log: Body) -> None:
+    error = obj(log.get("error_information"))
+    if log.get("status") != "failure" and not text(error.get("error_class")):
+        return
+    found.error_type = first_text(error.get("error_class"), error.get("error_code")) or "error"
+    found.error_message = first_text(error.get("error_message"), log.get("error_str"))
+    status = integer(error.get("error_code"))
+    found.http_status = status if status is not None and 100 <= status <= 999 else None
