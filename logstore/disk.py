@@ -1,10 +1,10 @@
 """The one place that changes files, and the system calls each promise rests on.
 
-    immutable file   O_EXCL temp -> write -> fsync -> chmod 0444 -> link(temp, name) -> fsync(dir)
+    immutable file   O_EXCL temp -> write -> chmod 0444 -> fsync -> link(temp, name) -> fsync(dir)
                      -> unlink(temp) -> immutable flag (best effort)
     replaceable file O_EXCL temp -> write -> fsync -> rename(temp, name) -> fsync(dir)
     append           write at the known end -> fdatasync
-    removal          clear the flag -> overwrite with zeros (secrets only) -> unlink -> fsync(dir)
+    removal          overwrite with zeros (secrets only) -> unlink -> fsync(dir)
 
 `link` never replaces an existing name, so two writers can not both create one file. An error of
 fsync is fatal for the file concerned (the page cache may have dropped what was written): callers
@@ -133,7 +133,7 @@ class Disk:
         return temporary
 
     def publish(self, staged: Path, path: Path, *, protect: bool = False) -> None:
-        """Give a flushed file its final, create-only name.
+        """Give a flushed file its final, create-only name; its old name goes away.
 
         Raises:
             AlreadyThere: the name exists; nothing was changed.
@@ -144,6 +144,7 @@ class Disk:
             except FileExistsError:
                 raise AlreadyThere(errno.EEXIST, "name exists", str(path)) from None
             self.sys_fsync_dir(path.parent)
+            self.sys_unlink(staged)  # before the flag: an immutable file can not lose a name
         if protect and self.immutable:
             set_immutable(path, on=True)
 
@@ -158,7 +159,6 @@ class Disk:
         """Remove a name; with `shred`, overwrite the bytes with zeros first. Missing is fine."""
         if not path.exists():
             return
-        set_immutable(path, on=False)
         if shred:
             with contextlib.suppress(PermissionError):
                 path.chmod(0o600)

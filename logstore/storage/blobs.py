@@ -12,8 +12,9 @@ from logstore.errors import TamperingFound
 class Blobs(Protocol):
     """A store of immutable, named objects.
 
-    Promises: after `publish` returns, the object is durable under its name and no other bytes can
-    ever take that name. Publishing the same bytes again is not an error; other bytes are.
+    Promises: after `publish` returns, the object is durable under its name, no other bytes can
+    ever take that name, and the staged file is gone. Publishing the same bytes again is not an
+    error; other bytes are.
     """
 
     def publish(self, key: str, staged: Path) -> None:
@@ -70,6 +71,7 @@ class LocalBlobs:
                     kept="Nothing was overwritten.",
                     todo="Run `aircon verify`; look for a second writer or a restored copy.",
                 ) from None
+            self._disk.remove(staged)
 
     def read(self, key: str) -> bytes:
         """See `Blobs.read`."""

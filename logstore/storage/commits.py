@@ -1,0 +1,248 @@
+"""Group commit: concurrent callers share one encryption, one signature and one sync.
+
+How a group travels:
+
+1. A caller puts its records into the queue and asks for the encode lock. Whoever gets it takes
+   everything queued, encodes it as one group and so fixes its place in the chain.
+2. It then waits for its turn to write: groups are written in the order they were encoded. While
+   one group is being flushed, the next is being encoded by another caller's thread; there is no
+   thread of our own between a lone caller and the disk.
+3. When the flush returned, every caller of the group gets its receipt.
+
+If a flush fails, that group and everything encoded behind it is not stored and never
+acknowledged, and the committer refuses all further work: after a failed fsync the page cache can
+no longer be trusted. Reopening the log recovers it from disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from logstore.errors import AirconError, NotDurable
+from logstore.formats.record import Receipt, Record, Refusal
+from logstore.keys.keystore import KeyStore
+from logstore.storage.encoding import Encoded, GroupEncoder
+from logstore.storage.lease import Lease
+from logstore.storage.writerstate import WriterState
+
+MAX_GROUP = 4096
+"""Most records in one group commit."""
+
+MAX_GROUP_BYTES = 32 * 2**20
+"""Content bytes after which a group commit is closed."""
+
+
+class _Submission:
+    """Records of one caller, waiting for their group."""
+
+    __slots__ = ("job", "records", "start")
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
+        self.job: Job | None = None
+        self.start = 0
+
+
+class Job:
+    """One group commit on its way to the disk.
+
+    Attributes:
+        ticket: its place in the order of writing.
+        encoded: what to write.
+        error: why it was not stored, once known.
+        done: set when it is stored or has failed.
+    """
+
+    __slots__ = ("done", "encoded", "error", "ticket")
+
+    def __init__(self, ticket: int, encoded: Encoded) -> None:
+        self.ticket = ticket
+        self.encoded = encoded
+        self.error: AirconError | None = None
+        self.done = threading.Event()
+
+    def outcomes(self) -> list[Receipt | Refusal]:
+        """The receipts, once `done`.
+
+        Raises:
+            NotDurable: the group is not stored.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.encoded.outcomes
+
+
+class Committer:
+    """Orders, encodes and flushes group commits of one log; see the module text."""
+
+    def __init__(
+        self, encoder: GroupEncoder, state: WriterState, lease: Lease, keys: KeyStore
+    ) -> None:
+        self._encoder = encoder
+        self._state = state
+        self._lease = lease
+        self._keys = keys
+        self._queue: deque[_Submission] = deque()
+        self.encode_lock = threading.RLock()  # guards state.chain, the lease and ticket numbers
+        self._turn = threading.Condition()  # guards _written and the write-ahead file
+        self._tickets = 0
+        self._written = 0
+        self._failed: AirconError | None = None
+
+    def commit(self, records: Sequence[Record]) -> list[Receipt | Refusal]:
+        """Store records together with whatever other callers have queued.
+
+        Raises:
+            NotDurable: they are not stored.
+            WriterBusy: another process keeps writing.
+        """
+        mine = _Submission(records)
+        self._queue.append(mine)
+        while mine.job is None:
+            with self.encode_lock:
+                if mine.job is not None:
+                    break
+                job = self._encode(self._take())
+            self.flush(job)
+        job = mine.job
+        job.done.wait()
+        return job.outcomes()[mine.start : mine.start + len(records)]
+
+    def encode(self, records: Sequence[Record]) -> tuple[Job, int]:
+        """Fix the place of one group; (job, offset of its outcomes). The caller must `flush`."""
+        mine = _Submission(records)
+        with self.encode_lock:
+            return self._encode([mine]), mine.start
+
+    def flush(self, job: Job) -> None:
+        """Write a job when its turn has come. Does not raise: see `Job.outcomes`."""
+        if job.ticket < 0:
+            return  # failed before it had a place
+        with self._turn:
+            self._turn.wait_for(lambda: self._written == job.ticket)
+        try:
+            job.error = self._failed
+            if job.error is None and job.encoded.payload:
+                self._write(job.encoded)
+        except AirconError as error:
+            self._failed = job.error = error
+        except BaseException as error:
+            self._failed = job.error = _stopped(error)
+            raise
+        finally:
+            with self._turn:
+                self._written += 1
+                self._lease.leave()
+                self._turn.notify_all()
+            job.done.set()
+
+    def _write(self, encoded: Encoded) -> None:
+        self._state.wal.append(encoded.payload)
+        # Not before the log itself is on disk: a remembered head may lag, never lead.
+        self._keys.head.write(encoded.state.size, encoded.note)
+
+    def drain(self) -> None:
+        """Wait, with the encode lock held, until every encoded group is written."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._written == self._tickets)
+
+    def __enter__(self) -> WriterState:
+        """Exclusive use of the writer state: nothing in flight, lease held."""
+        self.encode_lock.acquire()
+        try:
+            self.drain()
+            self._check()
+            with self._turn:
+                self._lease.enter()
+        except BaseException:
+            self.encode_lock.release()
+            raise
+        return self._state
+
+    def __exit__(self, *_: object) -> None:
+        with self._turn:
+            self._lease.leave()
+        self.encode_lock.release()
+
+    def fail(self, error: AirconError) -> None:
+        """Refuse all further work."""
+        self._failed = error
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            raise NotDurable(
+                f"the log has stopped: {self._failed.what}",
+                kept="Everything acknowledged before is on disk.",
+                todo="Reopen the log; it recovers by itself.",
+            )
+
+    def _take(self) -> list[_Submission]:
+        taken = [self._queue.popleft()]
+        count, size = len(taken[0].records), _content(taken[0].records)
+        while self._queue and count < MAX_GROUP and size < MAX_GROUP_BYTES:
+            count += len(self._queue[0].records)
+            size += _content(self._queue[0].records)
+            taken.append(self._queue.popleft())
+        return taken
+
+    def _encode(self, taken: list[_Submission]) -> Job:
+        job = None
+        try:
+            job = self._encode_group(taken)
+        except AirconError as error:
+            # Nothing has a place in the chain yet: these callers fail, the log goes on.
+            job = self._refuse(error)
+        except BaseException as error:
+            job = self._refuse(_stopped(error))
+            raise
+        finally:
+            for each in taken:
+                each.job = job
+        return job
+
+    def _refuse(self, error: AirconError) -> Job:
+        self._keys.drop_pending()
+        job = Job(-1, Encoded(b"", [], self._state.chain, b""))
+        job.error = error
+        job.done.set()
+        return job
+
+    def _encode_group(self, taken: list[_Submission]) -> Job:
+        self._check()
+        if self._lease.due:
+            self.drain()  # gives the lease up, so that other processes get a turn
+        with self._turn:
+            self._lease.enter()
+        try:
+            state = self._state
+            records = _recovered(state.cut)
+            for each in taken:
+                each.start = len(records)
+                records.extend(each.records)
+            encoded = self._encoder.encode(records, state.chain, state.sealer, state.wal.first)
+            state.chain, state.cut = encoded.state, 0
+        except BaseException:
+            with self._turn:
+                self._lease.leave()
+            raise
+        self._tickets += 1
+        return Job(self._tickets - 1, encoded)
+
+
+def _content(records: Sequence[Record]) -> int:
+    return sum(len(record.content) for record in records if record.content is not None)
+
+
+def _recovered(cut: int) -> list[Record]:
+    """The record that says what a crash left half-written, if it did."""
+    if not cut:
+        return []
+    return [Record("log.recovered", "aircon", clear={"torn_bytes_cut": cut})]
+
+
+def _stopped(error: BaseException) -> NotDurable:
+    return NotDurable(
+        f"the log stopped: {type(error).__name__}", todo="Reopen it; it recovers by itself."
+    )

@@ -1,0 +1,408 @@
+"""The log: the one door for writing evidence.
+
+    with Log.open(store, keys) as log:
+        receipt = log.append(record)         # on disk, signed, in the tree
+
+A record passes four states: durable (its receipt exists), signed (with the same group commit),
+sealed (in an immutable segment) and, where a witness is configured, witnessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from logstore.disk import AlreadyThere, Disk, lock_file
+from logstore.errors import AirconError, NotDurable, NotFound, TamperingFound, UsageError
+from logstore.formats.leaf import parse
+from logstore.formats.pins import KIND, SegmentPin
+from logstore.formats.record import Receipt, Record, Refusal
+from logstore.keys.keystore import KeyStore
+from logstore.storage import layout
+from logstore.storage.blobs import Blobs, LocalBlobs
+from logstore.storage.clock import Clock, SystemClock
+from logstore.storage.commits import MAX_GROUP, Committer, Job
+from logstore.storage.encoding import GroupEncoder
+from logstore.storage.lease import Lease
+from logstore.storage.logfile import (
+    LOG_FORMAT,
+    LogFile,
+    Retention,
+    StoreFile,
+    check_origin,
+    parse_log_file,
+)
+from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
+from logstore.storage.wal import WalContent, read_wal, wal_files
+from logstore.storage.writerstate import OldWal, WriterState
+
+SEAL_BYTES = 64 * 2**20
+"""A write-ahead file that grew past this is sealed in the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a log is opened for writing.
+
+    Attributes:
+        protect: set the immutable flag on sealed files where possible.
+        auto_seal_bytes: size of a write-ahead file that starts sealing; None for never.
+        busy_timeout_s: how long to wait for another writer.
+    """
+
+    protect: bool = True
+    auto_seal_bytes: int | None = SEAL_BYTES
+    busy_timeout_s: float = 30
+
+
+class Log:
+    """One append-only log, open for writing. Thread-safe; `aappend` for asyncio.
+
+    Attributes:
+        origin: the log's name.
+        keys: its key store.
+        description: what ``log.json`` says.
+    """
+
+    def __init__(
+        self,
+        store: Path,
+        description: LogFile,
+        keys: KeyStore,
+        *,
+        options: Options | None = None,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.origin = description.origin
+        self.description = description
+        self.keys = keys
+        self._options = options or Options()
+        self._disk = disk or Disk(immutable=self._options.protect)
+        self._directory = store / layout.wal_directory(self.origin)
+        blobs: Blobs = LocalBlobs(store, self._disk, protect=self._options.protect)
+        self._state = WriterState(self.origin, self._directory, keys, blobs, self._disk)
+        context = SealingContext(self.origin, description.retention, self._directory / "staging")
+        self._sealer = SegmentSealer(context, keys, blobs, self._disk)
+        lease = Lease(
+            self._directory / "writer.lock",
+            self._state.refresh,
+            timeout_s=self._options.busy_timeout_s,
+        )
+        self._committer = Committer(
+            GroupEncoder(self.origin, keys, clock or SystemClock()), self._state, lease, keys
+        )
+        self._flusher = ThreadPoolExecutor(1, "aircon-flush")
+        # Of its own: a commit here may wait for a flush queued there.
+        self._for_tasks = ThreadPoolExecutor(1, "aircon-commit")
+        self._background = ThreadPoolExecutor(1, "aircon-seal-wal")
+        self._sealing: Future[list[SegmentPin]] | None = None
+        self._awaiting: deque[tuple[Record, asyncio.Future[Receipt]]] = deque()
+        self._draining = False
+        self._closed = False
+
+    # -- life ---------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        store: Path,
+        keys: KeyStore,
+        *,
+        retention: Retention | None = None,
+        options: Options | None = None,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+    ) -> Log:
+        """Make the store (if need be) and a new log in it, named as its signing key is.
+
+        Raises:
+            UsageError: the log exists already; it is never started anew.
+        """
+        options = options or Options()
+        disk = disk or Disk(immutable=options.protect)
+        signer = keys.signer().verifier()
+        origin = check_origin(signer.name)
+        moment = (clock or SystemClock()).wall_us()
+        description = LogFile(LOG_FORMAT, origin, signer.vkey(), moment, retention or Retention())
+        target = store / layout.log_file(origin)
+        if target.exists():
+            raise UsageError(f"{store} holds a log {origin} already", todo="Open it instead.")
+        wal = store / layout.wal_directory(origin)
+        for folder in (store, target.parent, wal, wal / "staging"):
+            disk.make_directory(folder)
+        with contextlib.suppress(AlreadyThere):  # one store may hold the logs of many hosts
+            disk.create(store / layout.STORE_FILE, StoreFile.encode(), protect=options.protect)
+        log = cls(store, description, keys, options=options, disk=disk, clock=clock)
+        if not wal_files(wal):  # a creation that crashed half-way is continued, not repeated
+            log._state.start()
+        with log._committer as state:
+            fresh = state.chain.size == 0
+        if fresh:
+            named = {"origin": origin, "vkey": signer.vkey(), "format": LOG_FORMAT}
+            log.append(Record("log.created", "aircon", clear=named))
+        # Last: from here on the log is expected, and is never started anew.
+        disk.create(target, description.encode(), protect=options.protect)
+        return log
+
+    @classmethod
+    def open(
+        cls,
+        store: Path,
+        keys: KeyStore,
+        *,
+        options: Options | None = None,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+    ) -> Log:
+        """Open the key store's log for writing and finish what a crash left half-done.
+
+        Raises:
+            NotFound: there is no such log here.
+            TamperingFound: it ends before what the key store remembers, or contradicts itself.
+            WriterBusy: another process keeps writing.
+        """
+        origin = keys.signer().verifier().name
+        path = store / layout.log_file(origin)
+        try:
+            description = parse_log_file(path.read_bytes())
+        except FileNotFoundError:
+            raise NotFound(
+                f"{store} holds no log {origin}",
+                todo="Check --store and --keys; `aircon init` makes a new store.",
+            ) from None
+        log = cls(store, description, keys, options=options, disk=disk, clock=clock)
+        try:
+            log._recover()
+        except BaseException:
+            log.close()
+            raise
+        return log
+
+    def _recover(self) -> None:
+        with self._committer as state:
+            cut, waiting = state.cut, bool(state.waiting)
+        if cut:
+            self._committer.commit([])
+        if waiting:
+            self.seal(rotate=False)
+
+    def close(self) -> None:
+        """Wait for background work and close; what was acknowledged needs no closing."""
+        if self._closed:
+            return
+        self._closed = True
+        for pool in (self._for_tasks, self._background, self._flusher):
+            pool.shutdown()
+        self._state.close()
+        self.keys.head.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- writing ------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Records so far, as this process knows."""
+        return self._state.chain.size
+
+    def append(self, record: Record) -> Receipt:
+        """Store one record; returns when it is on disk and signed.
+
+        Raises:
+            NotDurable: it is not stored, and the log refuses further work until reopened.
+            KeyDestroyed: it concerns a person whose keys were destroyed; it is not stored.
+            UsageError: it can not be written as a record; it is not stored.
+        """
+        outcome = self._committer.commit([record])[0]
+        self._seal_when_due()
+        return _receipt(outcome)
+
+    def append_batch(self, records: Iterable[Record]) -> list[Receipt | Refusal]:
+        """Store up to `MAX_GROUP` records in one group commit; outcomes in order."""
+        batch = list(records)
+        if len(batch) > MAX_GROUP:
+            raise UsageError(f"a batch holds at most {MAX_GROUP} records; this one {len(batch)}")
+        outcomes = self._committer.commit(batch) if batch else []
+        self._seal_when_due()
+        return outcomes
+
+    def append_many(
+        self, records: Iterable[Record], *, group: int = 1024
+    ) -> Iterator[Receipt | Refusal]:
+        """Store a stream of records, encoding one group while the one before is being flushed.
+
+        Takes from `records` only as fast as the disk follows. Each outcome is yielded once its
+        record is on disk (or was refused), in order.
+
+        Raises:
+            NotDurable: from here on nothing more is stored.
+        """
+        flights: deque[tuple[Future[None], Job, int]] = deque()
+        source = iter(records)
+        while chunk := list(itertools.islice(source, group)):
+            job, start = self._committer.encode(chunk)
+            flights.append((self._flusher.submit(self._committer.flush, job), job, start))
+            while len(flights) > 1:
+                yield from _landed(flights.popleft())
+            self._seal_when_due()
+        while flights:
+            yield from _landed(flights.popleft())
+
+    async def aappend(self, record: Record) -> Receipt:
+        """`append` for asyncio: many tasks share one group commit without a thread each."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
+        self._awaiting.append((record, future))
+        if not self._draining:
+            self._draining = True
+            loop.call_soon(self._drain_soon, loop)
+        return await future
+
+    def _drain_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch = [self._awaiting.popleft() for _ in range(min(len(self._awaiting), MAX_GROUP))]
+        task = loop.run_in_executor(self._for_tasks, self._commit_or_error, [r for r, _ in batch])
+        task.add_done_callback(lambda done: self._resolve(loop, batch, done))
+
+    def _commit_or_error(self, records: list[Record]) -> list[Receipt | Refusal] | AirconError:
+        try:
+            return self._committer.commit(records)
+        except AirconError as error:
+            return error
+
+    def _resolve(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[tuple[Record, asyncio.Future[Receipt]]],
+        done: asyncio.Future[list[Receipt | Refusal] | AirconError],
+    ) -> None:
+        if self._awaiting:
+            self._drain_soon(loop)
+        else:
+            self._draining = False
+        outcomes = done.result()
+        for place, (_, future) in enumerate(batch):
+            if future.done():
+                continue  # cancelled by its caller; the record is stored all the same
+            outcome = outcomes if isinstance(outcomes, AirconError) else outcomes[place]
+            if isinstance(outcome, Receipt):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome.error if isinstance(outcome, Refusal) else outcome)
+        self._seal_when_due()
+
+    # -- sealing ------------------------------------------------------------------------------
+
+    def seal(self, *, rotate: bool = True) -> list[SegmentPin]:
+        """Seal everything durable into immutable segments; returns the new ones.
+
+        Repeats safely after a crash at any point. Nothing is sealed when the only unsealed
+        records are those that earlier seals themselves left.
+        """
+        lock = lock_file(self._directory / "seal.lock", wait=True)
+        try:
+            with self._committer as state:
+                if rotate and self._worth_sealing(state):
+                    state.rotate()
+                waiting = list(state.waiting)
+            return [self._seal_one(old) for old in waiting]
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    def _worth_sealing(self, state: WriterState) -> bool:
+        groups = read_wal(state.wal.path, self.origin).groups
+        leaves = (leaf for group in groups for leaf in group.leaves)
+        return any(parse(leaf).kind != KIND for leaf in leaves)
+
+    def _seal_one(self, old: OldWal) -> SegmentPin:
+        intent = self._sealer.staged(old.first)
+        if intent is None:
+            content = read_wal(old.path, self.origin)
+            raw = [leaf for group in content.groups for leaf in group.leaves]
+            intent = self._sealer.stage(raw, self._state.bodies(content), old.before.frontier)
+        self._sealer.publish(intent)
+        index = self._pinned_at(intent)
+        if index is None:
+            index = self.append_sealed(intent)
+        following, note = self._following(intent.pin.end, index)
+        self._sealer.publish_seal(intent, index, following, note)
+        with self._committer as state:
+            state.discard(old)
+        self._sealer.discard(old.first)
+        return intent.pin
+
+    def append_sealed(self, intent: Intent) -> int:
+        """Pin a published segment on the log; returns the record's index."""
+        return _receipt(self._committer.commit([sealed_record(intent.pin)])[0]).index
+
+    def _pinned_at(self, intent: Intent) -> int | None:
+        """Where the log pins a segment already, after a crash between pinning and discarding."""
+        for content in self._contents_from(intent.pin.end):
+            for group in content.groups:
+                for offset, leaf in enumerate(group.leaves):
+                    if b'"kind":"segment.sealed"' in leaf:
+                        parsed = parse(leaf)
+                        if parsed.kind == KIND and parsed.clear["first"] == intent.pin.first:
+                            return group.first + offset
+        return None
+
+    def _following(self, end: int, index: int) -> tuple[list[bytes], bytes]:
+        """Leaves from `end` on up to the first signed checkpoint that covers record `index`."""
+        leaves: list[bytes] = []
+        for content in self._contents_from(end):
+            for group in content.groups:
+                leaves += group.leaves
+                if group.end > index:
+                    return leaves, group.note
+        raise TamperingFound(f"record {index} was written but can not be read back")
+
+    def _contents_from(self, first: int) -> Iterator[WalContent]:
+        for path in wal_files(self._directory):
+            if int(path.stem) >= first:
+                yield read_wal(path, self.origin)
+
+    def _seal_when_due(self) -> None:
+        limit = self._options.auto_seal_bytes
+        if limit is None or self._state.wal.offset < limit or self._closed:
+            return
+        if self._sealing is not None and not self._sealing.done():
+            if self._state.wal.offset > 3 * limit:
+                self._sealing.result()  # back-pressure: sealing must keep up in the long run
+            return
+        if self._sealing is not None:
+            self._sealing.result()  # raises what the last one ran into
+        self._sealing = self._background.submit(self.seal)
+
+
+def _receipt(outcome: Receipt | Refusal) -> Receipt:
+    if isinstance(outcome, Refusal):
+        raise outcome.error
+    return outcome
+
+
+def _landed(flight: tuple[Future[None], Job, int]) -> list[Receipt | Refusal]:
+    future, job, start = flight
+    future.result()
+    return job.outcomes()[start:]
+
+
+__all__ = ["Log", "NotDurable", "Options", "Receipt", "Record", "Refusal"]

@@ -1,0 +1,89 @@
+"""``log.json``: what a log is, written once when it is made; and ``store.json`` beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from logstore.errors import FormatError, UsageError
+from logstore.storage.layout import STORE_FORMAT
+
+_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~-]+)*")
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long sealed objects are kept at least, in days from their newest record.
+
+    Attributes:
+        index_days: index objects: leaves and clear columns.
+        body_days: body objects: encrypted content.
+    """
+
+    index_days: int = 3653
+    body_days: int = 396
+
+
+class LogFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Description of one log.
+
+    Attributes:
+        format: ``aircon-log/1``.
+        origin: the log's name, schema-less URL form.
+        vkey: the log's note verifier key; informative only, trust comes from a policy file.
+        created_us: microseconds since 1970 UTC.
+        retention: see `Retention`.
+    """
+
+    format: str
+    origin: str
+    vkey: str
+    created_us: int
+    retention: Retention
+
+    def encode(self) -> bytes:
+        """The object's bytes."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """Description of a store."""
+
+    @staticmethod
+    def encode() -> bytes:
+        """The object's bytes."""
+        return msgspec.json.encode({"format": STORE_FORMAT}) + b"\n"
+
+
+LOG_FORMAT = "aircon-log/1"
+
+
+def parse_log_file(data: bytes) -> LogFile:
+    """Read ``log.json``.
+
+    Raises:
+        FormatError: not exactly the bytes of a log description.
+    """
+    try:
+        log = msgspec.json.decode(data, type=LogFile)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise FormatError(f"log.json cannot be read: {error}") from None
+    if log.format != LOG_FORMAT or log.encode() != data:
+        raise FormatError("log.json is not in its one spelling")
+    return log
+
+
+def check_origin(origin: str) -> str:
+    """An origin in the form C2SP checkpoints want.
+
+    Raises:
+        UsageError: it has a scheme, spaces, or characters outside host and path.
+    """
+    if len(origin) > 200 or not _ORIGIN.fullmatch(origin):
+        raise UsageError(
+            f"{origin!r} is not an origin",
+            todo="Use a URL without its scheme, such as logs.example.com/support-bot.",
+        )
+    return origin

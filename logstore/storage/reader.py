@@ -1,0 +1,369 @@
+"""Reading evidence with distrust: what is handed out was checked up to a signed checkpoint.
+
+Rules:
+
+1. Trust comes from the policy the caller brings, never from the store.
+2. Sealed objects are named by pins in ``segment.sealed`` records that a tlog-proof ties to a
+   signed checkpoint; a file is used only after its whole-file hash fits its pin.
+3. An explicit list of files, never a pattern: what no record names is not evidence.
+4. Content is handed out only if it fits the leaf's commitment.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logstore.disk import Disk
+from logstore.errors import CannotJudge, NotFound, TamperingFound
+from logstore.formats.blocks import BlockContext
+from logstore.formats.body import Body
+from logstore.formats.checkpoint import Checkpoint
+from logstore.formats.columns import schema, table
+from logstore.formats.leaf import Leaf, leaf_hash, parse
+from logstore.formats.merkle import EMPTY_ROOT, Frontier
+from logstore.formats.pins import ObjectPin, SegmentPin
+from logstore.formats.policy import Policy
+from logstore.formats.proof import check_tlog_proof, parse_tlog_proof
+from logstore.keys.keystore import KeyStore
+from logstore.storage import layout
+from logstore.storage.blobs import Blobs, LocalBlobs
+from logstore.storage.bodies import (
+    ABSENT,
+    NO_BODY,
+    Opened,
+    SegmentBodies,
+    Unreadable,
+    check,
+    key_problem,
+    parsed,
+)
+from logstore.storage.logfile import LogFile, parse_log_file
+from logstore.storage.seal import Seal, parse_seal, pin_of
+from logstore.storage.tail import Tail
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_RETRIES = 20
+
+
+class LogReader:
+    """A consistent, verified view of one log; `refresh` moves it forward.
+
+    Attributes:
+        origin: the log's name.
+        policy: whom the caller trusts.
+        keys: the key store, or None when only clear fields are wanted.
+        pins: sealed segments, oldest first.
+        seals: their seals, in the same order.
+        tail: unsealed records.
+    """
+
+    def __init__(self, store: Path, origin: str, policy: Policy, keys: KeyStore | None) -> None:
+        self.store = store
+        self.origin = origin
+        self.policy = policy
+        self.keys = keys
+        self.pins: list[SegmentPin] = []
+        self.seals: list[Seal] = []
+        self._blobs: Blobs = LocalBlobs(store, Disk(immutable=False))
+        self._checked: dict[str, tuple[int, ...]] = {}
+        self.tail = self._new_tail()
+        self.refresh()
+
+    @classmethod
+    def open(
+        cls,
+        store: Path,
+        *,
+        policy: Policy,
+        keys: KeyStore | None = None,
+        origin: str | None = None,
+    ) -> LogReader:
+        """Open a log for reading.
+
+        Args:
+            store: the store directory.
+            policy: trusted log keys (and witnesses).
+            keys: opens content; without it clear fields only.
+            origin: which log, where the policy trusts several that are here.
+
+        Raises:
+            NotFound: no such log in the store.
+            CannotJudge: the store's logs are not in the policy.
+            TamperingFound: seals or the unsealed tail contradict their signatures.
+        """
+        found = log_files(store)
+        if not found:
+            raise NotFound(
+                f"there is no store at {store}", todo="Check --store; `aircon init` makes one."
+            )
+        trusted = {verifier.name for verifier in policy.logs}
+        known = [log.origin for log in found if log.origin in trusted]
+        if origin is not None:
+            known = [each for each in known if each == origin]
+        if len(known) != 1:
+            names = ", ".join(log.origin for log in found)
+            raise CannotJudge(
+                f"the policy does not single out one log of this store ({names})",
+                todo="Use the store's policy file, and name one log if it holds several.",
+            )
+        return cls(store, known[0], policy, keys)
+
+    # -- where it stands ----------------------------------------------------------------------
+
+    @property
+    def sealed(self) -> int:
+        """Records in sealed segments."""
+        return self.pins[-1].end if self.pins else 0
+
+    @property
+    def size(self) -> int:
+        """Records readable: sealed and unsealed."""
+        return self.tail.end
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The newest signed checkpoint that what is readable was checked against."""
+        if self.tail.checkpoint is not None:
+            return self.tail.checkpoint
+        if self.seals:
+            return self.policy.check(self.seals[-1].checkpoint.encode())
+        return Checkpoint(self.origin, 0, EMPTY_ROOT)
+
+    @property
+    def note(self) -> bytes:
+        """That checkpoint as the log signed it."""
+        if self.tail.note:
+            return self.tail.note
+        return self.seals[-1].checkpoint.encode() if self.seals else b""
+
+    def refresh(self) -> None:
+        """Take in what the writer added, sealed or not."""
+        for _ in range(_RETRIES):
+            if self._take_seals():
+                self.tail = self._new_tail()
+            if self.tail.refresh():
+                break
+            self.tail = self._new_tail()  # sealed under our eyes: look again
+        if self.keys is not None:
+            self.keys.catch_up()
+
+    def _new_tail(self) -> Tail:
+        edge = self.seals[-1].edge() if self.seals else Frontier()
+        return Tail(self.store / layout.wal_directory(self.origin), self.origin, edge, self._judge)
+
+    def _judge(self, note: bytes) -> Checkpoint:
+        return self.policy.check(note)
+
+    def _take_seals(self) -> bool:
+        ranges = {
+            span: key
+            for key in self._blobs.keys(layout.seal_prefix(self.origin))
+            if (span := layout.seal_range(key)) is not None
+        }
+        grown = False
+        for first, count in sorted(ranges):
+            if first == self.sealed:
+                self._take_seal(parse_seal(self._blobs.read(ranges[first, count])))
+                grown = True
+        return grown
+
+    def _take_seal(self, seal: Seal) -> None:
+        pin = check_seal(seal, self.policy, self.origin)
+        if pin.first != self.sealed:
+            raise TamperingFound(f"the seal of the segment from record {self.sealed} is missing")
+        self.pins.append(pin)
+        self.seals.append(seal)
+
+    # -- clear part ---------------------------------------------------------------------------
+
+    def index_path(self, pin: SegmentPin) -> Path:
+        """The index object of a segment, its whole-file hash checked.
+
+        Raises:
+            TamperingFound: it is missing or not the pinned bytes.
+        """
+        return self._verified(pin.index)
+
+    def _verified(self, pin: ObjectPin) -> Path:
+        path = self._blobs.path(pin.key)
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            raise TamperingFound(
+                f"{pin.key} is missing", todo="Run `aircon verify` for the full list."
+            ) from None
+        seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        if self._checked.get(pin.key) != seen:
+            if stat.st_size != pin.size or file_sha256(path) != pin.sha256:
+                raise TamperingFound(
+                    f"{pin.key} is not the file that was sealed",
+                    kept="It was not used.",
+                    todo="Run `aircon verify` for the full list.",
+                )
+            self._checked[pin.key] = seen
+        return path
+
+    def table(self, first: int, count: int) -> pa.Table:
+        """Clear columns and leaves of a range, schema of `logstore.formats.columns`."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        end = min(first + count, self.size)
+        parts = [
+            pq.read_table(self.index_path(pin), schema=schema()).slice(
+                max(first - pin.first, 0), min(end, pin.end) - max(first, pin.first)
+            )
+            for pin in self.pins_in(first, end)
+        ]
+        raw = self.tail.leaves[max(first - self.tail.first, 0) : max(end - self.tail.first, 0)]
+        if raw:
+            parts.append(table([parse(leaf) for leaf in raw], raw))
+        return pa.concat_tables(parts) if parts else schema().empty_table()
+
+    def leaves(self, first: int, count: int) -> list[bytes]:
+        """Leaf bytes of a range, reading only the row groups that hold them."""
+        import pyarrow.parquet as pq
+
+        end = min(first + count, self.size)
+        found: list[bytes] = []
+        for pin in self.pins_in(first, end):
+            file = pq.ParquetFile(self.index_path(pin))
+            low, high = max(first, pin.first) - pin.first, min(end, pin.end) - pin.first
+            at = 0
+            for group in range(file.metadata.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                if at < high and at + rows > low:
+                    column = file.read_row_group(group, columns=["leaf"]).column("leaf")
+                    start = max(low - at, 0)
+                    found += column.slice(start, min(high - at, rows) - start).to_pylist()
+                at += rows
+        tail = self.tail
+        return found + tail.leaves[max(first - tail.first, 0) : max(end - tail.first, 0)]
+
+    def find(self, identifier: str) -> int:
+        """Index of the record with a UUID.
+
+        Raises:
+            NotFound: no record has it.
+        """
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        for offset, leaf in enumerate(self.tail.leaves):
+            if identifier.encode() in leaf and parse(leaf).id == identifier:
+                return self.tail.first + offset
+        for pin in reversed(self.pins):
+            path = self.index_path(pin)
+            hit = pq.read_table(
+                path, columns=["index"], filters=pc.field("id") == identifier
+            ).column("index")
+            if len(hit):
+                return int(hit[0].as_py())
+        raise NotFound(f"no record has the id {identifier}")
+
+    def pins_in(self, first: int, end: int) -> list[SegmentPin]:
+        """Sealed segments that hold records of [first, end)."""
+        start = bisect.bisect_right([pin.end for pin in self.pins], first)
+        return [pin for pin in self.pins[start:] if pin.first < end]
+
+    # -- content ------------------------------------------------------------------------------
+
+    def contents(self, first: int, count: int) -> Iterator[tuple[int, Leaf, Body | Unreadable]]:
+        """(index, leaf, body or why not) of a range, in order."""
+        for index, leaf, _, opened in self.disclosures(first, count):
+            yield index, leaf, parsed(opened)
+
+    def disclosures(self, first: int, count: int) -> Iterator[tuple[int, Leaf, bytes, Opened]]:
+        """(index, leaf, leaf bytes, nonce and content or why not) of a range, in order.
+
+        Raises:
+            CannotJudge: the reader was opened without a key store.
+        """
+        if self.keys is None:
+            raise CannotJudge(
+                "content needs the key store", todo="Give the passphrase; see `aircon --help`."
+            )
+        end = min(first + count, self.size)
+        for pin in self.pins_in(first, end):
+            low, high = max(first, pin.first), min(end, pin.end)
+            bodies = self._segment_bodies(pin, low, high, self.keys)
+            yield from self._matched(low, high, bodies, absent=pin.body is not None)
+        if end > self.tail.first:
+            low = max(first, self.tail.first)
+            unsealed: dict[int, bytes | Unreadable] = {}
+            unsealed.update(self.tail.bodies(low, end, self.keys))
+            yield from self._matched(low, end, unsealed, absent=True)
+
+    def _segment_bodies(
+        self, pin: SegmentPin, low: int, high: int, keys: KeyStore
+    ) -> dict[int, bytes | Unreadable]:
+        if pin.body is None or not self._blobs.path(pin.body.key).exists():
+            return {}
+        context = BlockContext(self.origin, pin.first, pin.count)
+        return dict(SegmentBodies(self._verified(pin.body), context, keys).read(low, high))
+
+    def _matched(
+        self, low: int, high: int, bodies: dict[int, bytes | Unreadable], *, absent: bool
+    ) -> Iterator[tuple[int, Leaf, bytes, Opened]]:
+        for offset, raw in enumerate(self.leaves(low, high - low)):
+            leaf = parse(raw)
+            body = bodies.get(low + offset)
+            if leaf.body is None:
+                opened: Opened = NO_BODY
+            elif isinstance(body, bytes):
+                opened = self._allowed(leaf) or check(leaf, body)
+            else:
+                opened = body or self._allowed(leaf) or (ABSENT if absent else NO_BODY)
+            yield low + offset, leaf, raw, opened
+
+    def _allowed(self, leaf: Leaf) -> Unreadable | None:
+        """Unsealed content lies under the WAL key; its subjects' keys decide all the same."""
+        if self.keys is None or leaf.body is None:
+            return None
+        return key_problem(self.keys, leaf.body.keys)
+
+
+def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
+    """The pin in a seal, once its proof and both checkpoints hold.
+
+    Raises:
+        TamperingFound: a signature, proof or claim of the seal is false.
+        CannotJudge: the policy asks for witnesses that have not signed.
+    """
+    proof = parse_tlog_proof(seal.proof.encode())
+    leaf, pin = pin_of(proof.extra or b"")
+    check_tlog_proof(proof, leaf_hash(proof.extra or b""), policy)
+    head = policy.check(seal.checkpoint.encode())
+    if leaf.index != proof.index or head.origin != origin:
+        raise TamperingFound(f"the seal of segment {seal.first} belongs to another record or log")
+    if (pin.first, pin.count) != (seal.first, seal.count) or (head.size, head.root) != (
+        pin.end,
+        pin.root,
+    ):
+        raise TamperingFound(f"the seal of segment {seal.first} contradicts its own record")
+    if seal.edge().root() != head.root:
+        raise TamperingFound(f"the seal of segment {seal.first} carries the edge of another tree")
+    return pin
+
+
+def log_files(store: Path) -> list[LogFile]:
+    """Descriptions of every log in a store, sorted by origin."""
+    found = [parse_log_file(path.read_bytes()) for path in sorted(store.glob("log/log=*/log.json"))]
+    return sorted(found, key=lambda log: log.origin)
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, mapped: 98 % of the speed of the hash itself."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return hashlib.sha256().hexdigest()
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,89 @@
+"""The seal: a segment's public proof, published beside its two objects.
+
+It holds the ``segment.sealed`` leaf with a C2SP tlog-proof that the log contains it, the signed
+checkpoint at the segment's end, and what makes proofs of single records cheap: the tree's edge
+there and the roots of whole blocks. Everything in it can be recomputed from the leaves; a verifier
+does, and believes none of it before.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from logstore.errors import FormatError
+from logstore.formats.leaf import Leaf, parse
+from logstore.formats.merkle import Frontier
+from logstore.formats.pins import KIND, SegmentPin, from_clear
+
+FORMAT = "aircon-seal/1"
+
+
+class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One seal; binary members are base64 in JSON.
+
+    Attributes:
+        format: ``aircon-seal/1``.
+        first: index of the segment's first record.
+        count: its number of records.
+        proof: C2SP tlog-proof of the ``segment.sealed`` record; its extra data is the leaf.
+        checkpoint: signed checkpoint of the tree that ends with this segment.
+        frontier: `Frontier.to_bytes` of that tree.
+        blocks: roots of the blocks of `edge.BLOCK` leaves that become whole in this segment.
+        destroyed: ids of keys that records of this segment say were destroyed.
+    """
+
+    format: str
+    first: int
+    count: int
+    proof: str
+    checkpoint: str
+    frontier: bytes
+    blocks: list[bytes]
+    destroyed: list[str]
+
+    @property
+    def end(self) -> int:
+        """Index just behind the last record."""
+        return self.first + self.count
+
+    def edge(self) -> Frontier:
+        """The tree's edge at the segment's end.
+
+        Raises:
+            FormatError: it is not one, or not of that size.
+        """
+        frontier = Frontier.from_bytes(self.frontier)
+        if frontier.size != self.end:
+            raise FormatError(f"seal of segment {self.first} carries the edge of another tree")
+        return frontier
+
+    def encode(self) -> bytes:
+        """The object's bytes."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+def parse_seal(data: bytes) -> Seal:
+    """Read a seal strictly.
+
+    Raises:
+        FormatError: not exactly the bytes of a seal.
+    """
+    try:
+        seal = msgspec.json.decode(data, type=Seal)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise FormatError(f"seal cannot be read: {error}") from None
+    if seal.format != FORMAT or seal.encode() != data:
+        raise FormatError("seal is not in its one spelling")
+    return seal
+
+
+def pin_of(leaf: bytes) -> tuple[Leaf, SegmentPin]:
+    """The pin in a ``segment.sealed`` leaf.
+
+    Raises:
+        FormatError: the leaf is of another kind, or its fields are not a pin's.
+    """
+    parsed = parse(leaf)
+    if parsed.kind != KIND:
+        raise FormatError(f"record {parsed.index} is a {parsed.kind}, not a {KIND}")
+    return parsed, from_clear(parsed.clear)

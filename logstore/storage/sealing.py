@@ -1,0 +1,217 @@
+"""Sealing one write-ahead file: stage -> publish -> pin on the log -> publish the seal -> discard.
+
+Every step can be repeated after a crash and ends in the same bytes: block nonces are derived, the
+intent file fixes what was staged, and published names are create-only. Nothing is discarded
+before the log itself, on disk and signed, names the published objects by their hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from logstore.disk import Disk
+from logstore.errors import FormatError, KeyDestroyed
+from logstore.formats.blocks import BlockContext
+from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
+from logstore.formats.leaf import Leaf, leaf_hash
+from logstore.formats.merkle import Frontier
+from logstore.formats.pins import KIND, SegmentPin, to_clear
+from logstore.formats.proof import TlogProof
+from logstore.formats.record import Record
+from logstore.keys.keystore import KeyStore
+from logstore.storage import edge, layout
+from logstore.storage.blobs import Blobs
+from logstore.storage.logfile import Retention
+from logstore.storage.seal import FORMAT, Seal
+from logstore.storage.segment import body_bytes, index_bytes, parse_leaves, pin_bytes
+
+_DAY_US = 86_400_000_000
+_INTENT = "intent.json"
+_DESTROYED = "key.destroyed"
+
+
+class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was staged for one segment; written last, so its presence means the rest is whole.
+
+    Attributes:
+        pin: the segment.
+        frontier: the tree's edge at its end.
+        blocks: see `Seal.blocks`.
+        destroyed: see `Seal.destroyed`.
+    """
+
+    pin: SegmentPin
+    frontier: bytes
+    blocks: list[bytes]
+    destroyed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SealingContext:
+    """What sealing needs to know of its log.
+
+    Attributes:
+        origin: the log's origin.
+        retention: how long objects are kept.
+        staging: a private directory on the same file system as the write-ahead files.
+    """
+
+    origin: str
+    retention: Retention
+    staging: Path
+
+
+class SegmentSealer:
+    """Builds, stages and publishes the objects of segments."""
+
+    def __init__(self, context: SealingContext, keys: KeyStore, blobs: Blobs, disk: Disk) -> None:
+        self._context = context
+        self._keys = keys
+        self._blobs = blobs
+        self._disk = disk
+
+    def staged(self, first: int) -> Intent | None:
+        """The whole staged segment that starts at `first`, if a crash left one."""
+        try:
+            intent = msgspec.json.decode((self._folder(first) / _INTENT).read_bytes(), type=Intent)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return intent if intent.pin.first == first else None
+
+    def stage(
+        self, raw: Sequence[bytes], bodies: Sequence[bytes | None], before: Frontier
+    ) -> Intent:
+        """Build both objects on local disk, flushed.
+
+        Args:
+            raw: leaves of the segment.
+            bodies: nonce32 || content of each, or None.
+            before: the tree's edge at the segment's start.
+        """
+        leaves = parse_leaves(raw)
+        folder = self._folder(leaves[0].index)
+        self._disk.make_directory(folder, 0o700)
+        for left in folder.iterdir():
+            self._disk.remove(left)
+        pin = self._pin(leaves, raw, bodies, before)
+        hashes = [leaf_hash(each) for each in raw]
+        after = before.copy()
+        after.extend(hashes)
+        intent = Intent(
+            msgspec.structs.replace(pin, root=after.root()),
+            after.to_bytes(),
+            edge.block_roots(before, hashes),
+            [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED],
+        )
+        self._disk.create(folder / _INTENT, msgspec.json.encode(intent), mode=0o600)
+        return intent
+
+    def publish(self, intent: Intent) -> None:
+        """Give both staged objects their final names."""
+        folder = self._folder(intent.pin.first)
+        for name, pin in (("index", intent.pin.index), ("body", intent.pin.body)):
+            if pin is not None and (folder / name).exists():
+                self._blobs.publish(pin.key, folder / name)
+
+    def publish_seal(
+        self, intent: Intent, index: int, following: Sequence[bytes], note: bytes
+    ) -> None:
+        """Publish the seal.
+
+        Args:
+            intent: the segment.
+            index: where its ``segment.sealed`` record stands.
+            following: leaves behind the segment, up to the signed checkpoint `note`.
+            note: a signed checkpoint that covers that record.
+        """
+        pin = intent.pin
+        key = layout.seal_object(self._context.origin, pin.first, pin.count)
+        frontier = Frontier.from_bytes(intent.frontier)
+        hashes = [leaf_hash(leaf) for leaf in following]
+        proof = TlogProof(
+            index, tuple(edge.inclusion(frontier, hashes, index)), note, following[index - pin.end]
+        )
+        head = Checkpoint(self._context.origin, pin.end, pin.root)
+        seal = Seal(
+            FORMAT,
+            pin.first,
+            pin.count,
+            proof.encode().decode(),
+            sign_checkpoint(head, self._keys.signer()).decode(),
+            intent.frontier,
+            intent.blocks,
+            intent.destroyed,
+        )
+        if key in self._blobs.keys(key):
+            return  # published before a crash; its checkpoint may be an earlier, equally good one
+        folder = self._folder(pin.first)
+        self._disk.make_directory(folder, 0o700)
+        self._blobs.publish(key, self._disk.stage(folder / "seal", seal.encode()))
+
+    def discard(self, first: int) -> None:
+        """Remove the staging folder of a segment."""
+        folder = self._folder(first)
+        if not folder.is_dir():
+            return
+        # The intent goes first: without it the rest is not taken for a whole segment.
+        for path in (folder / _INTENT, *sorted(folder.iterdir())):
+            self._disk.remove(path)
+        folder.rmdir()
+
+    def _folder(self, first: int) -> Path:
+        return self._context.staging / f"{first:012d}"
+
+    def _pin(
+        self,
+        leaves: Sequence[Leaf],
+        raw: Sequence[bytes],
+        bodies: Sequence[bytes | None],
+        before: Frontier,
+    ) -> SegmentPin:
+        first, count, origin = leaves[0].index, len(leaves), self._context.origin
+        if before.size != first:
+            raise FormatError(f"segment starts at {first}, the tree's edge is at {before.size}")
+        taken, last = leaves[0].recorded_us, leaves[-1].recorded_us
+        kept = self._context.retention
+        index = index_bytes(leaves, raw)
+        body = body_bytes(
+            leaves, self._readable(leaves, bodies), self._keys, BlockContext(origin, first, count)
+        )
+        index_pin = pin_bytes(
+            layout.index_object(origin, first, count, taken),
+            index,
+            last + kept.index_days * _DAY_US,
+        )
+        self._put(self._folder(first) / "index", index)
+        body_pin = None
+        if body is not None:
+            key = layout.body_object(origin, first, count, taken)
+            body_pin = pin_bytes(key, body, last + kept.body_days * _DAY_US)
+            self._put(self._folder(first) / "body", body)
+        return SegmentPin(first, count, bytes(32), index_pin, body_pin)
+
+    def _put(self, path: Path, data: bytes) -> None:
+        staged = self._disk.stage(path, data)
+        self._disk.sys_rename(staged, path)
+
+    def _readable(
+        self, leaves: Sequence[Leaf], bodies: Sequence[bytes | None]
+    ) -> list[bytes | None]:
+        """Bodies without those whose key was destroyed before they were sealed."""
+
+        def alive(leaf: Leaf) -> bool:
+            try:
+                return leaf.body is None or all(self._keys.key(each) for each in leaf.body.keys)
+            except KeyDestroyed:
+                return False
+
+        return [body if alive(leaf) else None for leaf, body in zip(leaves, bodies, strict=True)]
+
+
+def sealed_record(pin: SegmentPin) -> Record:
+    """The record that pins a segment."""
+    return Record(KIND, "aircon", clear=to_clear(pin))

@@ -1,0 +1,160 @@
+"""Building the two objects of a segment from the records of a write-ahead file."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from logstore.formats import blocks
+from logstore.formats.columns import table
+from logstore.formats.leaf import Leaf, parse
+from logstore.formats.pins import ObjectPin
+from logstore.keys.keystore import KeyStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP = 16_384
+"""Rows per row group of an index object."""
+
+_PART_BYTES = 4 * 2**20  # raw bytes of one body block; a busy person has several
+_BODY_ROW_GROUP = 8 * 2**20  # encrypted bytes per row group of a body object
+_PLAIN_COLUMNS = {"id", "leaf", "index", "time_us", "recorded_us", "mono_us", "seq"}
+
+
+def index_bytes(leaves: Sequence[Leaf], raw: Sequence[bytes]) -> bytes:
+    """The index object of consecutive records: typed clear columns and the leaves."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = table(leaves, raw)
+    sink = pa.BufferOutputStream()
+    coded = [name for name in data.schema.names if name not in _PLAIN_COLUMNS]
+    pq.write_table(
+        data,
+        sink,
+        row_group_size=ROW_GROUP,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=coded,
+        store_schema=False,
+    )
+    return sink.getvalue().to_pybytes()
+
+
+def body_bytes(
+    leaves: Sequence[Leaf],
+    bodies: Sequence[bytes | None],
+    keys: KeyStore,
+    context: blocks.BlockContext,
+) -> bytes | None:
+    """The body object of a segment, or None when no record of it has a body.
+
+    Raises:
+        KeyDestroyed: a key was destroyed between append and seal: that content is left out by
+            the caller first.
+    """
+    owned: dict[tuple[str, ...], list[tuple[int, bytes]]] = {}
+    for offset, (leaf, body) in enumerate(zip(leaves, bodies, strict=True)):
+        if leaf.body is not None and body is not None:
+            owned.setdefault(tuple(leaf.body.keys), []).append((offset, body))
+    if not owned:
+        return None
+
+    def seal_all(ids: tuple[str, ...]) -> list[tuple[int, tuple[str, ...], list[int], bytes]]:
+        key = blocks.block_key([keys.key(each).key for each in ids], ids, context)
+        return [
+            (
+                part,
+                ids,
+                [context.first + offset for offset, _ in entries],
+                blocks.seal(key, entries, context.bind(ids, part)),
+            )
+            for part, entries in enumerate(_parts(owned[ids]))
+        ]
+
+    with ThreadPoolExecutor(2, "aircon-seal") as pool:
+        rows = list(itertools.chain.from_iterable(pool.map(seal_all, sorted(owned))))
+    return _body_parquet(rows)
+
+
+def _parts(entries: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    part: list[tuple[int, bytes]] = []
+    size = 0
+    for entry in entries:
+        if part and size + len(entry[1]) > _PART_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(entry)
+        size += len(entry[1])
+    if part:
+        yield part
+
+
+def body_schema() -> pa.Schema:
+    """Arrow schema of a body object: one row per block."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("part", pa.int32(), nullable=False),
+            pa.field("keys", pa.list_(pa.string()), nullable=False),
+            pa.field("indexes", pa.list_(pa.int64()), nullable=False),
+            pa.field("block", pa.binary(), nullable=False),
+        ]
+    )
+
+
+def _body_parquet(rows: Iterable[tuple[int, tuple[str, ...], list[int], bytes]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    schema = body_schema()
+    compression = {"part": "zstd", "keys.list.element": "zstd", "indexes.list.element": "zstd"}
+    with pq.ParquetWriter(
+        sink, schema, compression=compression, use_dictionary=False, store_schema=False
+    ) as writer:
+        for group in _row_groups(rows):
+            columns = [list(column) for column in zip(*group, strict=True)]
+            arrays = [
+                pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=2**30)
+    return sink.getvalue().to_pybytes()
+
+
+def _row_groups(
+    rows: Iterable[tuple[int, tuple[str, ...], list[int], bytes]],
+) -> Iterator[list[tuple[int, tuple[str, ...], list[int], bytes]]]:
+    group: list[tuple[int, tuple[str, ...], list[int], bytes]] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += len(row[3])
+        if size >= _BODY_ROW_GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def pin_bytes(key: str, data: bytes, retain_until_us: int) -> ObjectPin:
+    """The pin of an object's bytes."""
+    return ObjectPin(
+        key,
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+        xxhash.xxh3_128_hexdigest(data),
+        retain_until_us,
+    )
+
+
+def parse_leaves(raw: Iterable[bytes]) -> list[Leaf]:
+    """Parsed leaves, strictly."""
+    return [parse(each) for each in raw]

@@ -1,0 +1,117 @@
+"""The unsealed tail as a reader sees it: write-ahead files read without the writer lease.
+
+A reader may meet a write in flight; it takes whole groups only, and believes them only up to a
+checkpoint that is signed by the log and fits the leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from logstore.errors import CannotJudge, KeyUnavailable, TamperingFound
+from logstore.formats.checkpoint import Checkpoint
+from logstore.formats.group import Group, Sealer
+from logstore.formats.leaf import leaf_hash
+from logstore.formats.merkle import Frontier
+from logstore.keys.keystore import KeyStore
+from logstore.storage.wal import groups_from, read_wal, wal_files
+
+
+class Tail:
+    """Records behind the sealed part.
+
+    Attributes:
+        first: index of the first of them.
+        leaves: their leaves.
+        checkpoint: the newest signed checkpoint among them, or None when there are none.
+    """
+
+    def __init__(
+        self, directory: Path, origin: str, sealed: Frontier, judge: Callable[[bytes], Checkpoint]
+    ) -> None:
+        self.first = sealed.size
+        self.leaves: list[bytes] = []
+        self.note = b""
+        self.checkpoint: Checkpoint | None = None
+        self._directory = directory
+        self._origin = origin
+        self._judge = judge
+        self._frontier = sealed.copy()
+        self._groups: list[tuple[int, Group]] = []  # (first index of the file, group)
+        self._path: Path | None = None
+        self._offset = 0
+
+    @property
+    def end(self) -> int:
+        """Index behind the last record."""
+        return self.first + len(self.leaves)
+
+    def refresh(self) -> bool:
+        """Take what was appended; False when files went away, so the sealed part has grown.
+
+        Raises:
+            TamperingFound: leaves that their signed checkpoint does not cover.
+        """
+        files = [path for path in wal_files(self._directory) if int(path.stem) >= self.first]
+        if self._path is not None and self._path not in files:
+            return False
+        try:
+            for path in files:
+                if self._path is None or path > self._path:
+                    self._start(path)
+                elif path == self._path:
+                    self._more(path)
+        except FileNotFoundError:
+            return False
+        return bool(files) or not self._directory.is_dir()
+
+    def _start(self, path: Path) -> None:
+        content = read_wal(path, self._origin)
+        if content.first != self.end:
+            raise TamperingFound(
+                f"write-ahead file starts at record {content.first}, {self.end} is due"
+            )
+        self._path, self._offset = path, content.end
+        self._take(content.groups, content.first)
+
+    def _more(self, path: Path) -> None:
+        groups, self._offset = groups_from(path, self._offset, self.end)
+        self._take(groups, int(path.stem))
+
+    def _take(self, groups: list[Group], wal_first: int) -> None:
+        if not groups:
+            return
+        leaves = [leaf for group in groups for leaf in group.leaves]
+        self._frontier.extend([leaf_hash(leaf) for leaf in leaves])
+        head = self._judge(groups[-1].note)
+        if (head.size, head.root) != (self._frontier.size, self._frontier.root()):
+            raise TamperingFound(
+                f"unsealed records up to {self._frontier.size} contradict their signed checkpoint"
+            )
+        self.leaves += leaves
+        self._groups += [(wal_first, group) for group in groups]
+        self.checkpoint, self.note = head, groups[-1].note
+
+    def bodies(self, first: int, end: int, keys: KeyStore) -> dict[int, bytes]:
+        """nonce32 || content of the records in a range that have bodies."""
+        found: dict[int, bytes] = {}
+        sealers: dict[int, Sealer] = {}
+        for wal_first, group in self._groups:
+            if group.first >= end or group.end <= first:
+                continue
+            if wal_first not in sealers:
+                try:
+                    key = keys.wal_keys.read(wal_first)
+                except KeyUnavailable:
+                    return found  # sealed and discarded meanwhile; the caller refreshes
+                sealers[wal_first] = Sealer(self._origin, AESGCM(key))
+            for offset, body in enumerate(sealers[wal_first].open(group)):
+                if body is not None:
+                    found[group.first + offset] = body
+        return found
+
+
+__all__ = ["CannotJudge", "Tail"]

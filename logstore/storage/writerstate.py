@@ -1,0 +1,255 @@
+"""What a writer knows of its log: loaded from disk, kept up to date with other writers.
+
+Rules:
+
+1. Everything here is called with the writer lease held.
+2. A log that should have records is never started anew: if its seals or write-ahead files are
+   gone, or end before the remembered head, opening fails and says so.
+3. Only the very end of the newest write-ahead file may be torn; it is cut at the last whole frame
+   and the cut itself is recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from logstore.disk import AlreadyThere, Disk
+from logstore.errors import TamperingFound
+from logstore.formats.checkpoint import open_checkpoint
+from logstore.formats.group import Group, Sealer
+from logstore.formats.leaf import leaf_hash, parse
+from logstore.keys.keystore import KeyStore
+from logstore.storage import layout
+from logstore.storage.blobs import Blobs
+from logstore.storage.encoding import ChainState
+from logstore.storage.seal import Seal, parse_seal
+from logstore.storage.wal import WalContent, WalWriter, groups_from, read_wal, wal_files
+
+_DESTROYED = b'"kind":"key.destroyed"'
+
+
+@dataclass(frozen=True, slots=True)
+class OldWal:
+    """A write-ahead file that waits to be sealed.
+
+    Attributes:
+        path: the file.
+        first: index of its first record.
+        before: the chain at its start.
+    """
+
+    path: Path
+    first: int
+    before: ChainState
+
+
+class WriterState:
+    """Chain, open write-ahead file and unsealed older ones of one log.
+
+    Attributes:
+        chain: where the chain stands, including groups encoded but not yet flushed.
+        wal: the open write-ahead file.
+        sealer: encrypts bodies for it.
+        waiting: older write-ahead files, oldest first.
+        cut: bytes of torn tail cut on loading and not yet recorded.
+    """
+
+    wal: WalWriter
+    sealer: Sealer
+
+    def __init__(
+        self, origin: str, directory: Path, keys: KeyStore, blobs: Blobs, disk: Disk
+    ) -> None:
+        self.origin = origin
+        self.chain = ChainState.empty()
+        self.waiting: list[OldWal] = []
+        self.cut = 0
+        self._directory = directory
+        self._keys = keys
+        self._blobs = blobs
+        self._disk = disk
+        self._wal_start = self.chain
+        self._open = False
+
+    # -- loading ------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Catch up with whatever other writers did since the lease was last held."""
+        self._keys.catch_up()
+        files = wal_files(self._directory)
+        if not self._open or not files or files[-1] != self.wal.path:
+            self.load()
+        elif self.wal.size_on_disk() != self.wal.offset:
+            self._take_new_groups()
+
+    def load(self) -> None:
+        """Read the log's state from disk.
+
+        Raises:
+            TamperingFound: records that should be there are not, or contradict their signatures.
+        """
+        if self._open:
+            self.wal.close()
+        seals = self._seals()
+        chain = self._sealed_state(seals)
+        self._keys_destroyed(key for seal in seals for key in seal.destroyed)
+        files = self._unsealed_files(chain.size)
+        self.waiting = []
+        content = None
+        for path in files:
+            if content is not None and content.torn:
+                raise TamperingFound(f"{content.first:012d}.wal is torn but not the newest file")
+            content = read_wal(path, self.origin)
+            if content.first != chain.size:
+                raise TamperingFound(
+                    f"write-ahead file starts at record {content.first}, {chain.size} is due"
+                )
+            self.waiting.append(OldWal(path, content.first, chain))
+            chain = self._replay(chain, content.groups)
+        if content is None:
+            raise TamperingFound(
+                f"log {self.origin} has no write-ahead file; records after {chain.size} are gone",
+                todo="Keep a copy of the store, then run `aircon verify`.",
+            )
+        if chain.size and not chain.prev:
+            raise TamperingFound(f"the records behind the sealed {chain.size} are gone")
+        self._adopt(content, chain)
+        self._check_head()
+
+    def _adopt(self, content: WalContent, chain: ChainState) -> None:
+        newest = self.waiting.pop()
+        self._wal_start = newest.before
+        self.wal = WalWriter(newest.path, newest.first, content.end, self._disk)
+        self.sealer = self._sealer(newest.first)
+        self._open = True
+        self.chain = chain
+        if content.torn:
+            self.wal.cut(content.end)
+            self.cut += content.torn
+
+    def _seals(self) -> list[Seal]:
+        keys = self._blobs.keys(layout.seal_prefix(self.origin))
+        seals = [parse_seal(self._blobs.read(key)) for key in keys if layout.seal_range(key)]
+        seals.sort(key=lambda seal: seal.first)
+        at = 0
+        for seal in seals:
+            if seal.first != at:
+                raise TamperingFound(f"the seal of the segment from record {at} is missing")
+            at = seal.end
+        return seals
+
+    def _sealed_state(self, seals: Sequence[Seal]) -> ChainState:
+        if not seals:
+            return ChainState.empty()
+        newest = seals[-1]
+        head = open_checkpoint(newest.checkpoint.encode(), [self._keys.signer().verifier()])
+        frontier = newest.edge()
+        if (head.origin, head.size, head.root) != (self.origin, newest.end, frontier.root()):
+            raise TamperingFound(f"the seal of segment {newest.first} contradicts its checkpoint")
+        return ChainState(newest.end, b"", frontier)
+
+    def _unsealed_files(self, sealed: int) -> list[Path]:
+        """Write-ahead files behind the sealed part; older ones are leftovers of a crash."""
+        left = []
+        for path in wal_files(self._directory):
+            first = int(path.stem)
+            if first < sealed:
+                self._keys.wal_keys.drop(first)
+                self._disk.remove(path)
+            else:
+                left.append(path)
+        return left
+
+    def _replay(self, chain: ChainState, groups: Sequence[Group]) -> ChainState:
+        """The chain after more groups, checked against the newest group's signed checkpoint."""
+        if not groups:
+            return chain
+        leaves = [leaf for group in groups for leaf in group.leaves]
+        grown = chain.grown([leaf_hash(leaf) for leaf in leaves])
+        head = open_checkpoint(groups[-1].note, [self._keys.signer().verifier()])
+        if (head.size, head.root) != (grown.size, grown.frontier.root()):
+            raise TamperingFound(
+                f"the write-ahead log up to record {grown.size} contradicts its signed checkpoint"
+            )
+        self._keys_destroyed(str(parse(leaf).clear["key"]) for leaf in leaves if _DESTROYED in leaf)
+        return grown
+
+    def _keys_destroyed(self, ids: Iterable[str]) -> None:
+        """A restored key store can not bring a person back: destroy again what the log says."""
+        self._keys.destroy(ids)
+
+    def _take_new_groups(self) -> None:
+        groups, end = groups_from(self.wal.path, self.wal.offset, self.chain.size)
+        self.chain = self._replay(self.chain, groups)
+        torn = self.wal.size_on_disk() - end
+        self.wal.offset = end
+        if torn:
+            self.wal.cut(end)
+            self.cut += torn
+
+    def _check_head(self) -> None:
+        remembered = self._keys.head.read()
+        if remembered is None:
+            return
+        head = open_checkpoint(remembered[1], [self._keys.signer().verifier()])
+        if head.size <= self.chain.size:
+            return
+        self.close()
+        raise TamperingFound(
+            f"the log ends at record {self.chain.size}, but this key store saw it sign"
+            f" a checkpoint of {head.size}: it was cut, or an older copy was put in its place",
+            kept="Nothing was written.",
+            todo="Keep a copy of the store, then run `aircon verify`; look for the true one.",
+        )
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def _sealer(self, first: int) -> Sealer:
+        return Sealer(self.origin, AESGCM(self._keys.wal_keys.read(first)))
+
+    def start(self) -> None:
+        """Make the first write-ahead file of a new log."""
+        self._start_wal(self.chain)
+
+    def rotate(self) -> bool:
+        """Close the open write-ahead file for sealing and start the next; False if it is empty."""
+        if self.wal.first == self.chain.size:
+            return False
+        self.waiting.append(OldWal(self.wal.path, self.wal.first, self._wal_start))
+        self.wal.close()
+        self._start_wal(self.chain)
+        return True
+
+    def discard(self, old: OldWal) -> None:
+        """Remove a sealed and published write-ahead file and its key."""
+        self._keys.wal_keys.drop(old.first)
+        self._disk.remove(old.path)
+        self.waiting = [each for each in self.waiting if each.first != old.first]
+
+    def bodies(self, content: WalContent) -> list[bytes | None]:
+        """Decrypted bodies of a write-ahead file."""
+        sealer = self._sealer(content.first)
+        return [body for group in content.groups for body in sealer.open(group)]
+
+    def close(self) -> None:
+        """Close files."""
+        if self._open:
+            self.wal.close()
+            self._open = False
+
+    def _start_wal(self, chain: ChainState) -> None:
+        self._open = False
+        self._keys.wal_keys.create(chain.size)
+        with contextlib.suppress(AlreadyThere):
+            WalWriter.create(self._directory, self.origin, chain.size, self._disk).close()
+        path = self._directory / layout.wal_name(chain.size)
+        content = read_wal(path, self.origin)
+        self.wal = WalWriter(path, chain.size, content.end, self._disk)
+        self.sealer = self._sealer(chain.size)
+        self._wal_start = chain
+        self._open = True
