@@ -85,12 +85,8 @@ class KeyStore:
         store._write_journal(1, [])
         store._write_slot(1, store._kek)
         store._load()
-        store._pending += [
-            KeyEntry(
-                secrets.token_hex(16), _LOCAL, f"signer {origin}", "", 0, secrets.token_bytes(32)
-            ),
-            KeyEntry(secrets.token_hex(16), _LOCAL, "root", "", 0, secrets.token_bytes(32)),
-        ]
+        for name in (f"signer {origin}", "root"):
+            store._issue(_LOCAL, name, "")
         store.flush()
         return store
 
@@ -137,10 +133,7 @@ class KeyStore:
                 kept="Everything stored before is unchanged.",
                 todo="If the person is a new customer again, lift the erasure first.",
             )
-        entry = KeyEntry(secrets.token_hex(16), scope, identity, month, 0, secrets.token_bytes(32))
-        self._remember(entry)
-        self._pending.append(entry)
-        return entry
+        return self._issue(scope, identity, month)
 
     def key(self, key_id: str) -> KeyEntry:
         """A key by its id.
@@ -229,6 +222,12 @@ class KeyStore:
         self._destroyed: set[str] = set()
         self._tags: set[bytes] = set()
         self._root = b""
+
+    def _issue(self, scope: str, identity: str, month: str) -> KeyEntry:
+        entry = KeyEntry(secrets.token_hex(16), scope, identity, month, 0, secrets.token_bytes(32))
+        self._remember(entry)
+        self._pending.append(entry)
+        return entry
 
     def _remember(self, item: KeyEntry | Tombstone) -> None:
         if isinstance(item, Tombstone):
