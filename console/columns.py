@@ -1,0 +1,89 @@
+"""What a column of output is, and how one value of it reads in each format. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "int", "float", "bool", "time", "duration", "list", "any"]
+"""``time`` is microseconds since 1970 UTC, ``duration`` microseconds, ``list`` a list of texts."""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NUMBERS = ("int", "float", "duration")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of output.
+
+    Attributes:
+        name: its header, and its member name in JSON.
+        kind: what its values are.
+        most: widest it gets in a table, in terminal cells, unless asked for wide.
+    """
+
+    name: str
+    kind: Kind = "text"
+    most: int = 40
+
+    @property
+    def right(self) -> bool:
+        """Whether a table aligns it to the right."""
+        return self.kind in _NUMBERS
+
+
+def words(value: object, kind: Kind) -> str:
+    """A value as a person reads it; the text is untrusted still."""
+    if isinstance(value, int) and kind == "time":
+        return moment(value)
+    if isinstance(value, int) and kind == "duration":
+        return f"{value / 1000:,.1f} ms" if value < 1_000_000 else f"{value / 1e6:,.2f} s"
+    if isinstance(value, list | tuple):
+        return ", ".join(words(item, "any") for item in value)
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.6g}"
+        case bytes():
+            return value.hex()
+        case dt.datetime():
+            return value.isoformat(sep=" ")
+        case Mapping():
+            return json.dumps(plain(value), ensure_ascii=False)
+    return str(value)
+
+
+def moment(time_us: int) -> str:
+    """Microseconds since 1970 UTC as ``2026-11-20 10:00:00Z``, fractions only where there are."""
+    try:
+        when = _EPOCH + dt.timedelta(microseconds=time_us)
+    except OverflowError:
+        return f"{time_us} us"
+    text = when.strftime("%Y-%m-%d %H:%M:%S")
+    return f"{text}.{when.microsecond:06d}Z" if when.microsecond else f"{text}Z"
+
+
+def plain(value: object) -> object:
+    """A value as JSON has it: exact, with what JSON lacks as text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value.isoformat() if isinstance(value, dt.datetime | dt.date | dt.time) else str(value)

@@ -1,0 +1,271 @@
+"""The only writer to stdout: tables, JSON lines, CSV, and plain lines.
+
+Rules of this file:
+
+1. The bytes do not depend on whether stdout is a terminal, apart from colour. Golden files in
+   ``tests/console/golden`` pin them.
+2. Tables and lines pass `console.text`; CSV passes `csv_cell`. JSON carries the exact values,
+   with every character outside printable ASCII escaped, so that it too is safe to look at.
+3. Nothing is shortened silently: a table says below itself what it left out.
+4. Colour never carries meaning alone, is added last, and not at all when ``NO_COLOR`` is set.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from console import cells, diagnostics
+from console.columns import Column, plain, words
+from console.text import csv_cell, one_line, safe_text
+
+if TYPE_CHECKING:
+    from _csv import Writer
+
+Format = Literal["table", "json", "csv", "parquet"]
+Style = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
+
+_CODES: dict[Style, str] = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "cyan": "36",
+}
+_SAMPLE = 200  # rows that decide how wide a table's columns are
+_WIDE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How rows are to be written.
+
+    Attributes:
+        format: which format.
+        file: where Parquet goes.
+        wide: whether a table shows every cell whole.
+    """
+
+    format: Format = "table"
+    file: Path | None = None
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A piece of a line in a colour."""
+
+    text: str
+    style: Style
+
+
+def prepare() -> None:
+    """Set stdout up once: line ends as written, and no character can make it fail."""
+    stream = sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace", newline="\n")
+
+
+def flush() -> None:
+    """Hand everything on to whoever reads stdout.
+
+    Raises:
+        BrokenPipeError: nobody does any more.
+    """
+    sys.stdout.flush()
+
+
+def abandon() -> None:
+    """After a broken pipe: let the interpreter's last flush go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def colourful() -> bool:
+    """Whether colour is wanted and can be seen."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") in (None, "", "dumb"):
+        return False
+    return sys.stdout.isatty()
+
+
+def line(*parts: str | Painted) -> None:
+    """One line, or several where a part holds line feeds."""
+    shown = [
+        _paint(safe_text(part.text), part.style) if isinstance(part, Painted) else safe_text(part)
+        for part in parts
+    ]
+    sys.stdout.write("".join(shown) + "\n")
+
+
+def script(text: str) -> None:
+    """A program text of our own making (shell completion), exactly as it is."""
+    sys.stdout.write(text)
+
+
+def record(value: Mapping[str, object]) -> None:
+    """One JSON object on one line."""
+    sys.stdout.write(json_line(value))
+
+
+def json_line(value: Mapping[str, object]) -> str:
+    """One JSON object and a line feed, in printable ASCII."""
+    text = json.dumps(plain(value), ensure_ascii=True, separators=(", ", ": "))
+    return text.replace("\x7f", "\\u007f") + "\n"
+
+
+def facts(pairs: Sequence[tuple[str, object]], *, as_json: bool) -> None:
+    """Named facts: one JSON object, or one line each."""
+    if as_json:
+        record(dict(pairs))
+        return
+    widest = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        first, *more = safe_text(words(value, "any")).split("\n")
+        line(Painted(name.ljust(widest), "dim"), "  ", first)
+        for text in more:
+            line(" " * (widest + 2), text)
+
+
+def rows(
+    columns: Sequence[Column],
+    data: Iterable[Sequence[object]],
+    shape: Shape,
+    *,
+    total: int | None = None,
+) -> int:
+    """Write rows as they come.
+
+    Args:
+        columns: what the values of each row are.
+        data: the rows.
+        shape: how to write them.
+        total: how many there are, if fewer are brought.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        UsageError: the Parquet file exists already.
+    """
+    if shape.format == "table":
+        count = _table(columns, data, wide=shape.wide, total=total)
+    else:
+        count = _stream(columns, data, shape)
+        if total is not None and count < total:
+            diagnostics.note(_of_total(count, total))
+    return count
+
+
+def _stream(columns: Sequence[Column], data: Iterable[Sequence[object]], shape: Shape) -> int:
+    count = 0
+    if shape.format == "json":
+        names = [column.name for column in columns]
+        for count, row in enumerate(data, 1):  # noqa: B007 - the last count is the answer
+            sys.stdout.write(json_line(dict(zip(names, row, strict=True))))
+        return count
+    if shape.format == "csv":
+        return _csv(columns, data)
+    from console.exports import write_parquet
+
+    assert shape.file is not None
+    count = write_parquet(shape.file, columns, data)
+    diagnostics.note(f"{count:,} rows written to {shape.file}")
+    return count
+
+
+def _csv(columns: Sequence[Column], data: Iterable[Sequence[object]]) -> int:
+    import csv
+
+    writer: Writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([csv_cell(column.name) for column in columns])
+    count = 0
+    for count, row in enumerate(data, 1):  # noqa: B007 - the last count is the answer
+        writer.writerow(
+            [_csv_value(value, column) for value, column in zip(row, columns, strict=True)]
+        )
+    return count
+
+
+def _csv_value(value: object, column: Column) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool) and column.kind != "time":
+        return value
+    return csv_cell(words(value, column.kind))
+
+
+def _table(
+    columns: Sequence[Column], data: Iterable[Sequence[object]], *, wide: bool, total: int | None
+) -> int:
+    source = iter(data)
+    layout = _Layout(columns, wide=wide)
+    first = [layout.texts(row) for row in itertools.islice(source, _SAMPLE)]
+    widths = layout.measure(first)
+    header = [one_line(column.name) for column in columns]
+    if columns:
+        line(Painted(layout.join(header, widths), "bold"))
+        line(Painted("  ".join("-" * cells_ for cells_ in widths), "dim"))
+    count = 0
+    for count, texts in enumerate(itertools.chain(first, map(layout.texts, source)), 1):  # noqa: B007 - the last count is the answer
+        line(layout.join(texts, widths))
+    if total is not None and count < total:
+        line(Painted(f"({_of_total(count, total)})", "dim"))
+    else:
+        line(Painted(f"({count:,} row{'' if count == 1 else 's'})", "dim"))
+    if layout.shortened:
+        what = "1 cell" if layout.shortened == 1 else f"{layout.shortened:,} cells"
+        line(Painted(f"({what} shortened, marked {cells.ELLIPSIS}; --wide shows all)", "dim"))
+    return count
+
+
+class _Layout:
+    """Turns rows into lines of aligned cells and counts what it had to shorten."""
+
+    def __init__(self, columns: Sequence[Column], *, wide: bool) -> None:
+        self._columns = columns
+        self._most = [_WIDE if wide else column.most for column in columns]
+        self.shortened = 0
+
+    def texts(self, row: Sequence[object]) -> list[str]:
+        """The cells of a row as safe text."""
+        values = zip(row, self._columns, self._most, strict=True)
+        return [self._text(words(value, column.kind), most) for value, column, most in values]
+
+    def measure(self, sample: list[list[str]]) -> list[int]:
+        """Column widths that fit the header and a sample."""
+        widths = [cells.width(one_line(column.name)) for column in self._columns]
+        for texts in sample:
+            widths = [max(old, cells.width(text)) for old, text in zip(widths, texts, strict=True)]
+        pairs = zip(widths, self._most, strict=True)
+        return [min(wanted, max(most, 1)) for wanted, most in pairs]
+
+    def join(self, texts: Sequence[str], widths: Sequence[int]) -> str:
+        """One line; a cell wider than the sample promised is cut, and counted."""
+        shown = []
+        for text, cells_, column, most in zip(
+            texts, widths, self._columns, self._most, strict=True
+        ):
+            fitting = text if most == _WIDE else cells.clip(text, cells_)
+            self.shortened += fitting != text
+            shown.append(cells.pad(fitting, cells_, right=column.right))
+        return "  ".join(shown).rstrip(" ")
+
+    def _text(self, text: str, most: int) -> str:
+        # Longer than any width needs: cut before the costly part, whatever was sent to us.
+        if len(text) > 4 * most + 64:
+            text = text[: 4 * most] + " " * (most + 1)
+        return one_line(text)
+
+
+def _of_total(count: int, total: int) -> str:
+    return f"{count:,} of {total:,} rows; --limit asks for more"
+
+
+def _paint(text: str, style: Style) -> str:
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if colourful() and text else text
