@@ -1,0 +1,139 @@
+"""What the explorer shows: plain values. All text in them is untrusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from logstore.capture.interaction import Interaction
+from logstore.formats.body import Body
+from logstore.query.filters import Filter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ContentState = Literal["open", "undecoded", "destroyed", "no-key", "no-body", "absent", "locked"]
+"""``open``: read and decoded; ``undecoded``: read, but its decoder could not; ``destroyed``,
+``no-key``, ``absent``: the body exists but its key was destroyed, is not in this key store, or
+the body object is gone; ``no-body``: there never was one; ``locked``: no passphrase was given."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One record in a list. None where unknown, or where content is locked.
+
+    Attributes:
+        time_us: event time, microseconds since 1970 UTC.
+        user: first person named.
+        session: raw session id; its token where content is locked.
+        model: answering model, else the one asked for.
+        input_preview: at most 200 characters of the last thing asked.
+        output_preview: at most 200 characters of the answer.
+        gaps: what the source could not give.
+    """
+
+    index: int
+    id: str
+    time_us: int
+    kind: str
+    operation: str | None
+    application: str | None
+    user: str | None
+    session: str | None
+    model: str | None
+    model_version: str | None
+    input_preview: str | None
+    output_preview: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    duration_us: int | None
+    error_type: str | None
+    tool_names: list[str]
+    gaps: list[str]
+    state: ContentState
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The records that match a filter, in log order.
+
+    Attributes:
+        filter: what was asked.
+        size: records below this index were looked at.
+        indexes: record indexes as int64, or a range when every record matches.
+        label: said instead of the filter, e.g. ``similar to record 17``; empty for filters.
+    """
+
+    filter: Filter
+    size: int
+    indexes: NDArray[np.int64] | range
+    label: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many records match."""
+        return len(self.indexes)
+
+    def slice(self, start: int, count: int, *, newest_first: bool = False) -> list[int]:
+        """Record indexes of one page; `start` counts from the end when newest first."""
+        start, count = max(start, 0), max(count, 0)
+        if newest_first:
+            stop = max(self.count - start, 0)
+            page = self.indexes[max(stop - count, 0) : stop][::-1]
+        else:
+            page = self.indexes[start : start + count]
+        return [int(index) for index in page]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Records over time, empty buckets included.
+
+    Attributes:
+        start_us: start of the first bucket, microseconds since 1970 UTC.
+        end_us: end of the last bucket, exclusive.
+        counts: records per bucket.
+        errors: failed records per bucket.
+    """
+
+    start_us: int
+    end_us: int
+    counts: list[int]
+    errors: list[int]
+
+    @property
+    def width_us(self) -> int:
+        """Width of one bucket in microseconds."""
+        return max((self.end_us - self.start_us) // max(len(self.counts), 1), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One record in full, read from the evidence and not from the working copy.
+
+    Attributes:
+        row: the record as in lists.
+        leaf: its exact leaf bytes.
+        interaction: decoded again from the evidence; None for system records or locked content.
+        body: the opened body, commitment checked.
+        unreadable: why there is no body or no interaction, in words; None when all could be read.
+        state: the same as a slug.
+        verified_to: records below this index are covered by a verified checkpoint.
+        same_call: other records of the same call (a gateway log and a span of it, say).
+    """
+
+    row: Row
+    leaf: bytes
+    interaction: Interaction | None
+    body: Body | None
+    unreadable: str | None
+    state: ContentState
+    verified_to: int
+    same_call: list[int]
+
+    @property
+    def interaction_json(self) -> dict[str, Any] | None:
+        """`interaction` as plain JSON types, for exports."""
+        return None if self.interaction is None else msgspec.to_builtins(self.interaction)
