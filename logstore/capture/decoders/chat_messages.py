@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import msgspec
-
+from logstore.capture.decoders.jsonvalues import as_text
 from logstore.capture.interaction import Message, Part
 
 ROLES = {
@@ -46,9 +45,18 @@ _RESULT = _Shape(
     ("tool_use_id", "call_id", "tool_call_id", "toolUseId", "id"),
     ("name",),
 )
-_URI = _Shape("uri", ("url", "uri", "image_url", "file_url", "fileUri"), ("file_id",), (), ("mime_type", "mimeType"))
+_URI = _Shape(
+    "uri",
+    ("url", "uri", "image_url", "file_url", "fileUri"),
+    ("file_id",),
+    (),
+    ("mime_type", "mimeType"),
+)
 _BLOB = _Shape(
-    "blob", ("content", "data", "url"), ("file_id",), ("filename",),
+    "blob",
+    ("content", "data", "url"),
+    ("file_id",),
+    ("filename",),
     ("mime_type", "media_type", "mimeType", "format"),
 )
 _FILE = _Shape(
@@ -101,16 +109,6 @@ _UNTYPED = {
 _CALL_ITEMS = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _RESULT_ITEMS = frozenset({"function_call_output", "custom_tool_call_output"})
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-def json_text(value: object) -> str:
-    """A value as text: strings as they are, None as nothing, all else as compact JSON."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else _encode(value).decode()
-
-
 def parts_of(content: object) -> list[Part]:
     """The parts of a message's content: a string, a part, or a list of them."""
     if content is None or content == "":
@@ -123,7 +121,7 @@ def parts_of(content: object) -> list[Part]:
 def part_of(item: object) -> Part:
     """One part; an unknown kind keeps its own name and its JSON as text."""
     if not isinstance(item, dict):
-        return Part("text", json_text(item))
+        return Part("text", as_text(item))
     kind = item.get("type")
     if not isinstance(kind, str):
         kind, item = _name_untyped(item)
@@ -135,7 +133,7 @@ def part_of(item: object) -> Part:
     text = next((item[key] for key in shape.text if item.get(key) is not None), None)
     return Part(
         shape.type,
-        _joined(text) if shape.type in ("tool_call_response", "reasoning") else json_text(text),
+        _joined(text) if shape.type in ("tool_call_response", "reasoning") else as_text(text),
         id=_word(item, shape.id),
         name=_word(item, shape.name),
         mime_type=_word(item, shape.mime),
@@ -310,7 +308,7 @@ def _joined(content: object) -> str:
     """Text of a tool result or of reasoning, whose content may be a list of text parts."""
     if isinstance(content, list) and content and all(_is_text(item) for item in content):
         return "\n".join(str(item["text"]) for item in content)
-    return json_text(content)
+    return as_text(content)
 
 
 def _is_text(item: object) -> bool:
@@ -321,7 +319,7 @@ def _said(item: dict[str, object]) -> str:
     for key in ("content", "text"):
         if isinstance(item.get(key), str):
             return str(item[key])
-    return json_text({key: value for key, value in item.items() if key != "type"})
+    return as_text({key: value for key, value in item.items() if key != "type"})
 
 
 def _word(item: dict[str, object], keys: tuple[str, ...]) -> str | None:

@@ -85,7 +85,9 @@ class JsonKeyValues(msgspec.Struct):
     values: list[JsonKeyValue] | None = None
 
 
-def from_protobuf(attributes: Iterable[KeyValue], budget: Budget, depth: int = 0) -> dict[str, object]:
+def from_protobuf(
+    attributes: Iterable[KeyValue], budget: Budget, depth: int = 0
+) -> dict[str, object]:
     """Attributes of a protobuf message; a repeated key keeps its last value."""
     found: dict[str, object] = {}
     for pair in attributes:
