@@ -18,7 +18,7 @@ NONCE = 32
 """Length of the commitment nonce in bytes."""
 
 
-class Body(msgspec.Struct, omit_defaults=True):
+class Body(msgspec.Struct, omit_defaults=True, gc=False):
     """The content of a body, before encryption.
 
     Attributes:

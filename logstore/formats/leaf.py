@@ -31,7 +31,7 @@ ClearValue = str | int | float | bool | list[str] | list[int]
 """What a clear field may hold on ordinary records."""
 
 
-class BodyRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BodyRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A leaf's commitment to its encrypted body.
 
     Attributes:
@@ -46,7 +46,7 @@ class BodyRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commit: bytes
 
 
-class Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """The clear part of one record. Binary members are standard base64 in JSON.
 
     Attributes:

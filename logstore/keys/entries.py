@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from logstore.errors import FormatError, TamperingFound
 
 
-class KeyEntry(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class KeyEntry(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
     """One 256-bit key and whom it belongs to.
 
     Attributes:
@@ -32,7 +32,7 @@ class KeyEntry(msgspec.Struct, frozen=True, array_like=True, tag=1):
     key: bytes
 
 
-class Tombstone(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class Tombstone(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
     """What stays of a destroyed key, so that a late record is not given a fresh one silently.
 
     Attributes:

@@ -100,15 +100,14 @@ class Committer:
         """
         mine = _Submission(records)
         self._queue.append(mine)
-        while mine.job is None:
+        while True:
             with self.encode_lock:
                 if mine.job is not None:
                     break
                 job = self._encode(self._take())
             self.flush(job)
-        job = mine.job
-        job.done.wait()
-        return job.outcomes()[mine.start : mine.start + len(records)]
+        mine.job.done.wait()
+        return mine.job.outcomes()[mine.start : mine.start + len(records)]
 
     def encode(self, records: Sequence[Record]) -> tuple[Job, int]:
         """Fix the place of one group; (job, offset of its outcomes). The caller must `flush`."""

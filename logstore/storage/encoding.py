@@ -10,11 +10,10 @@ Rules:
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b, sha256
 
 from logstore.errors import AirconError, FormatError, UsageError
 from logstore.formats import group as wal_group
@@ -105,7 +104,7 @@ class _Group:
             reference = BodyRef(
                 [key.id for key in keys],
                 padded(len(record.content)),
-                hashlib.sha256(body).digest(),
+                sha256(body).digest(),
             )
             if record.session is not None:
                 clear["aircon.session"] = session_token(keys[0].key, record.session)
@@ -116,7 +115,7 @@ class _Group:
                 self.mono, self.boot, record.source, record.by, clear, record.seq, reference,
             )
         )  # fmt: skip
-        digest = hashlib.sha256(b"\x00" + leaf).digest()
+        digest = sha256(b"\x00" + leaf).digest()
         self.leaves.append(leaf)
         self.hashes.append(digest)
         self.bodies.append(body)
@@ -189,8 +188,10 @@ class GroupEncoder:
             raise UsageError(f"content of {len(record.content)} bytes; {MAX_CONTENT} is the most")
         month = self._month(wall if record.time_us is None else record.time_us)
         if record.subjects:
+            if len(record.subjects) == 1:
+                return [self._keys.obtain("subject", record.subjects[0], month)]
             found = {self._keys.obtain("subject", each, month) for each in record.subjects}
-            return sorted(found, key=lambda entry: entry.id) if len(found) > 1 else list(found)
+            return sorted(found, key=lambda entry: entry.id)
         if record.conversation is not None:
             return [self._keys.obtain("conversation", record.conversation, month)]
         return [self._keys.obtain("source", f"{record.source}\0{segment}", month)]
@@ -204,8 +205,8 @@ class GroupEncoder:
 
 
 def session_token(key: bytes, session: str) -> str:
-    """Pseudonym of a session; says nothing once the person's key is gone."""
-    return hmac.digest(key, b"session\0" + session.encode(), "sha256").hex()[:32]
+    """Pseudonym of a session (keyed BLAKE2b); says nothing once the person's key is gone."""
+    return blake2b(session.encode(), key=key, digest_size=16, person=b"aircon-session").hexdigest()
 
 
 def key_created(entries: Sequence[KeyEntry]) -> Record:

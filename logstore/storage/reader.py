@@ -17,7 +17,7 @@ import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from logstore.disk import Disk
 from logstore.errors import CannotJudge, NotFound, TamperingFound
@@ -243,7 +243,8 @@ class LogReader:
                 if at < high and at + rows > low:
                     column = file.read_row_group(group, columns=["leaf"]).column("leaf")
                     start = max(low - at, 0)
-                    found += column.slice(start, min(high - at, rows) - start).to_pylist()
+                    piece = column.slice(start, min(high - at, rows) - start)
+                    found += cast("list[bytes]", piece.to_pylist())
                 at += rows
         tail = self.tail
         return found + tail.leaves[max(first - tail.first, 0) : max(end - tail.first, 0)]

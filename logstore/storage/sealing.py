@@ -8,6 +8,7 @@ before the log itself, on disk and signed, names the published objects by their 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,10 +178,13 @@ class SegmentSealer:
             raise FormatError(f"segment starts at {first}, the tree's edge is at {before.size}")
         taken, last = leaves[0].recorded_us, leaves[-1].recorded_us
         kept = self._context.retention
-        index = index_bytes(leaves, raw)
-        body = body_bytes(
-            leaves, self._readable(leaves, bodies), self._keys, BlockContext(origin, first, count)
-        )
+        context = BlockContext(origin, first, count)
+        readable = self._readable(leaves, bodies)
+        with ThreadPoolExecutor(1, "aircon-seal-index") as pool:
+            # Building the index holds the interpreter; compressing and encrypting do not.
+            building = pool.submit(index_bytes, leaves, raw)
+            body = body_bytes(leaves, readable, self._keys, context)
+            index = building.result()
         index_pin = pin_bytes(
             layout.index_object(origin, first, count, taken),
             index,

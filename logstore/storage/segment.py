@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xxhash
 
@@ -24,6 +24,7 @@ ROW_GROUP = 16_384
 
 _PART_BYTES = 4 * 2**20  # raw bytes of one body block; a busy person has several
 _BODY_ROW_GROUP = 8 * 2**20  # encrypted bytes per row group of a body object
+_Row = tuple[int, tuple[str, ...], list[int], bytes]  # part, key ids, indexes, block
 _PLAIN_COLUMNS = {"id", "leaf", "index", "time_us", "recorded_us", "mono_us", "seq"}
 
 
@@ -34,7 +35,7 @@ def index_bytes(leaves: Sequence[Leaf], raw: Sequence[bytes]) -> bytes:
 
     data = table(leaves, raw)
     sink = pa.BufferOutputStream()
-    coded = [name for name in data.schema.names if name not in _PLAIN_COLUMNS]
+    coded: Any = [name for name in data.schema.names if name not in _PLAIN_COLUMNS]
     pq.write_table(
         data,
         sink,
@@ -66,21 +67,26 @@ def body_bytes(
     if not owned:
         return None
 
-    def seal_all(ids: tuple[str, ...]) -> list[tuple[int, tuple[str, ...], list[int], bytes]]:
-        key = blocks.block_key([keys.key(each).key for each in ids], ids, context)
-        return [
-            (
-                part,
-                ids,
-                [context.first + offset for offset, _ in entries],
-                blocks.seal(key, entries, context.bind(ids, part)),
-            )
-            for part, entries in enumerate(_parts(owned[ids]))
-        ]
+    def seal_all(key_sets: Sequence[tuple[str, ...]]) -> list[_Row]:
+        rows: list[_Row] = []
+        for ids in key_sets:
+            key = blocks.block_key([keys.key(each).key for each in ids], ids, context)
+            for part, entries in enumerate(_parts(owned[ids])):
+                block = blocks.seal(key, entries, context.bind(ids, part))
+                indexes = [context.first + offset for offset, _ in entries]
+                rows.append((part, ids, indexes, block))
+        return rows
 
     with ThreadPoolExecutor(2, "aircon-seal") as pool:
-        rows = list(itertools.chain.from_iterable(pool.map(seal_all, sorted(owned))))
+        batches = pool.map(seal_all, _batches(sorted(owned)))
+        rows = list(itertools.chain.from_iterable(batches))
     return _body_parquet(rows)
+
+
+def _batches(key_sets: list[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]:
+    """Portions large enough that handing them to a thread costs nothing beside the work."""
+    for start in range(0, len(key_sets), 64):
+        yield key_sets[start : start + 64]
 
 
 def _parts(entries: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
@@ -110,13 +116,17 @@ def body_schema() -> pa.Schema:
     )
 
 
-def _body_parquet(rows: Iterable[tuple[int, tuple[str, ...], list[int], bytes]]) -> bytes:
+def _body_parquet(rows: Iterable[_Row]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
     schema = body_schema()
-    compression = {"part": "zstd", "keys.list.element": "zstd", "indexes.list.element": "zstd"}
+    compression: dict[str, Any] = {
+        "part": "zstd",
+        "keys.list.element": "zstd",
+        "indexes.list.element": "zstd",
+    }
     with pq.ParquetWriter(
         sink, schema, compression=compression, use_dictionary=False, store_schema=False
     ) as writer:
@@ -130,9 +140,9 @@ def _body_parquet(rows: Iterable[tuple[int, tuple[str, ...], list[int], bytes]])
 
 
 def _row_groups(
-    rows: Iterable[tuple[int, tuple[str, ...], list[int], bytes]],
-) -> Iterator[list[tuple[int, tuple[str, ...], list[int], bytes]]]:
-    group: list[tuple[int, tuple[str, ...], list[int], bytes]] = []
+    rows: Iterable[_Row],
+) -> Iterator[list[_Row]]:
+    group: list[_Row] = []
     size = 0
     for row in rows:
         group.append(row)
