@@ -1,0 +1,145 @@
+"""Request and response bodies that travel inside attributes (OpenInference, MLflow, LiteLLM ...).
+
+Tracing tools put the provider's own JSON into attributes; it states facts their other attributes
+lost (response id, fingerprint, the model that was asked for, the caller's user).
+"""
+
+from __future__ import annotations
+
+from logstore.capture.decoders import jsonvalues
+from logstore.capture.decoders.chat_messages import answered, asked
+from logstore.capture.decoders.otlp_found import Found, flag, integer, json_text, number, text, texts
+
+PARAMS = {
+    "temperature": number,
+    "top_p": number,
+    "top_k": number,
+    "max_tokens": integer,
+    "seed": integer,
+    "frequency_penalty": number,
+    "presence_penalty": number,
+}
+"""Sampling parameters by their gen_ai.request.* short name."""
+
+_OTHER_PARAMS = {
+    "n": ("choice.count", integer),
+    "max_completion_tokens": ("max_tokens", integer),
+    "max_output_tokens": ("max_tokens", integer),
+    "stop": ("stop_sequences", texts),
+    "stop_sequences": ("stop_sequences", texts),
+    "previous_response_id": ("previous_response.id", text),
+}
+_CONTENT = ("messages", "input", "contents", "prompt", "system", "instructions")
+_USAGE = {
+    "input_tokens": ("input_tokens", "prompt_tokens", "input"),
+    "output_tokens": ("output_tokens", "completion_tokens", "output"),
+    "cache_read": ("cache_read_input_tokens", "input_cached_tokens", "cache_read"),
+    "cache_write": ("cache_creation_input_tokens", "cache_write"),
+    "reasoning": ("reasoning_tokens", "output_reasoning_tokens"),
+}
+_DETAILS = {
+    "cache_read": (("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
+    "reasoning": (("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
+}
+
+
+def read_request(found: Found, body: dict[str, object], rank: int, key: str) -> None:
+    """Offer everything a request body states; the rest goes to `extra` under `key`."""
+    rest = dict(body)
+    found.offer("request_model", text(rest.pop("model", None)), rank)
+    found.offer("stream", flag(rest.pop("stream", None)), rank)
+    _conversation(found, rest, rank)
+    for name in ("user", "safety_identifier"):
+        found.subject(rest.pop(name, None), name)
+    metadata = rest.pop("metadata", None)
+    if isinstance(metadata, dict):
+        found.subject(metadata.get("user_id"), "metadata.user_id")
+        found.metadata.update(metadata)
+    if rest.get("tools"):
+        found.offer("tool_definitions", json_text(rest.pop("tools")), rank)
+    read_params(found, rest, rank)
+    if any(rest.get(name) for name in _CONTENT):
+        content = {name: rest.pop(name) for name in _CONTENT if name in rest}
+        offer_asked(found, content, rank, "")
+    found.keep(key, {name: value for name, value in rest.items() if value is not None})
+
+
+def read_params(found: Found, body: dict[str, object], rank: int) -> None:
+    """Take the sampling parameters out of `body`."""
+    for name, read in PARAMS.items():
+        if name in body and (value := read(body[name])) is not None:
+            del body[name]
+            found.offer(f"params.{name}", value, rank)
+    for name, (ours, reader) in _OTHER_PARAMS.items():
+        if name in body and (other := reader(body[name])) is not None:
+            del body[name]
+            found.offer(f"params.{ours}", other, rank)
+
+
+def read_response(found: Found, body: dict[str, object], rank: int, key: str) -> None:
+    """Offer everything a response body states; the rest goes to `extra` under `key`."""
+    rest = dict(body)
+    for name, place in (
+        ("id", "response_id"),
+        ("model", "response_model"),
+        ("system_fingerprint", "system_fingerprint"),
+    ):
+        found.offer(place, text(rest.pop(name, None)), rank)
+    usage = rest.pop("usage", None)
+    if isinstance(usage, dict):
+        read_usage(found, usage, rank)
+    answer = {
+        name: rest.pop(name)
+        for name in ("choices", "output", "content", "candidates", "message", "role")
+        if name in rest
+    }
+    _finish(found, rest, answer, rank)
+    if any(answer.values()):
+        found.offer_content("output", answer, answered, rank, "")
+    for name in ("object", "created", "created_at", "data"):
+        rest.pop(name, None)
+    found.keep(key, jsonvalues.without(rest))
+
+
+def read_usage(found: Found, usage: dict[str, object], rank: int) -> None:
+    """Offer token counts in any provider's words."""
+    for ours, names in _USAGE.items():
+        for name in names:
+            found.offer(f"usage.{ours}", integer(usage.get(name)), rank)
+    for ours, (groups, name) in _DETAILS.items():
+        for group in groups:
+            found.offer(f"usage.{ours}", integer(jsonvalues.obj(usage.get(group)).get(name)), rank)
+
+
+def offer_asked(found: Found, value: object, rank: int, key: str) -> None:
+    """Offer a request's messages, and its system parts apart from them."""
+
+    def system(body: object) -> object:
+        both = asked(jsonvalues.loaded(body))
+        return None if both is None else both[0]
+
+    def said(body: object) -> object:
+        both = asked(jsonvalues.loaded(body))
+        return None if both is None else both[1]
+
+    found.offer_content("system", value, system, rank, "")
+    found.offer_content("input", value, said, rank, key)
+
+
+def _conversation(found: Found, rest: dict[str, object], rank: int) -> None:
+    conversation = rest.pop("conversation", None)
+    if isinstance(conversation, dict):
+        conversation = conversation.get("id")
+    found.offer("conversation_id", text(conversation), rank)
+
+
+def _finish(
+    found: Found, rest: dict[str, object], answer: dict[str, object], rank: int
+) -> None:
+    reasons = [
+        reason
+        for choice in jsonvalues.array(answer.get("choices"))
+        if (reason := text(jsonvalues.obj(choice).get("finish_reason")))
+    ]
+    status = text(rest.pop("stop_reason", None)) or text(rest.pop("status", None))
+    found.offer("finish_reasons", reasons or ([status] if status else None), rank)
