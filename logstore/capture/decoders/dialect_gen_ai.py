@@ -85,7 +85,7 @@ DIALECT = Dialect(
         _R + "seed": Rule("params.seed", integer),
         _R + "frequency_penalty": Rule("params.frequency_penalty", number),
         _R + "presence_penalty": Rule("params.presence_penalty", number),
-        _R + "choice.count": Rule("params.choice.count", integer),
+        _R + "choice.count": Rule("params.choice_count", integer),
         _R + "stop_sequences": Rule("params.stop_sequences", texts),
         _R + "reasoning.level": Rule("params.reasoning.level", text),
         _R + "previous_response.id": Rule("params.previous_response.id", text),

@@ -7,18 +7,12 @@ names is the one that answered, or on an error the one that was asked.
 from __future__ import annotations
 
 from logstore.capture.decoders import jsonvalues
-from logstore.capture.decoders.chat_messages import answered
-from logstore.capture.decoders.otlp_bodies import offer_asked, read_params, read_usage
+from logstore.capture.decoders.otlp_bodies import answer, offer_asked, read_params, read_usage
 from logstore.capture.decoders.otlp_found import Dialect, Found, Rule, json_text, text, texts
 from logstore.capture.decoders.otlp_operations import operation
-from logstore.capture.interaction import Message
 
 _OBSERVATION = "langfuse.observation."
 _METADATA = ("langfuse.observation.metadata.", "langfuse.trace.metadata.")
-
-
-def _said(value: object) -> list[Message] | None:
-    return answered(jsonvalues.loaded(value))
 
 
 def _finish(found: Found, rank: int) -> None:
@@ -70,11 +64,9 @@ def _content(found: Found, rank: int) -> None:
         body = jsonvalues.loaded(asked)
         if isinstance(body, dict) and body.get("tools"):
             found.offer("tool_definitions", json_text(body["tools"]), rank)
-        if isinstance(body, dict) and body.keys() & {"args", "kwargs"}:
-            asked = json_text(body)  # a traced function's own arguments
         offer_asked(found, asked, rank, _OBSERVATION + "input")
     if said is not None:
-        found.offer_content("output", said, _said, rank, _OBSERVATION + "output")
+        found.offer_content("output", said, answer, rank, _OBSERVATION + "output")
 
 
 DIALECT = Dialect(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from logstore.capture.decoders import jsonvalues
-from logstore.capture.decoders.chat_messages import answered
 from logstore.capture.decoders.otlp_bodies import (
+    answer,
     offer_asked,
     read_request,
     read_response,
@@ -12,7 +12,6 @@ from logstore.capture.decoders.otlp_bodies import (
 )
 from logstore.capture.decoders.otlp_found import Dialect, Found, Rule, json_text, unquoted
 from logstore.capture.decoders.otlp_operations import traced_type
-from logstore.capture.interaction import Message
 
 _RESPONSE = frozenset({"choices", "output", "content", "candidates"})
 
@@ -20,10 +19,6 @@ _RESPONSE = frozenset({"choices", "output", "content", "candidates"})
 def unwrapped(value: object) -> object:
     """The value inside MLflow's quoting: JSON text once over OTLP, twice in its exports."""
     return jsonvalues.loaded(jsonvalues.loaded(value))
-
-
-def _said(value: object) -> list[Message] | None:
-    return answered(unwrapped(value))
 
 
 def _finish(found: Found, rank: int) -> None:
@@ -56,7 +51,7 @@ def _answered(found: Found, said: object, rank: int) -> None:
     if isinstance(body, dict) and body.keys() & _RESPONSE:
         read_response(found, body, rank, "mlflow.spanOutputs")
     elif body is not None:
-        found.offer_content("output", json_text(body), _said, rank, "mlflow.spanOutputs")
+        found.offer_content("output", json_text(body), answer, rank, "mlflow.spanOutputs")
 
 
 DIALECT = Dialect(

@@ -7,8 +7,14 @@ fingerprint stand only in the JSON of output.value.
 from __future__ import annotations
 
 from logstore.capture.decoders import jsonvalues
-from logstore.capture.decoders.chat_messages import answered, hoist, message_of
-from logstore.capture.decoders.otlp_bodies import offer_asked, read_request, read_response
+from logstore.capture.decoders.chat_messages import hoist, message_of
+from logstore.capture.decoders.otlp_bodies import (
+    answer,
+    offer_asked,
+    read_metadata,
+    read_request,
+    read_response,
+)
 from logstore.capture.decoders.otlp_found import (
     Dialect,
     Found,
@@ -33,7 +39,9 @@ def _message(node: Tree) -> Message:
     known: dict[str, object] = {
         key: value for key, value in flat.items() if not isinstance(value, dict)
     }
-    contents = [_content(branch(item, "message_content")) for item in in_order(branch(flat, "contents"))]
+    contents = [
+        _content(branch(item, "message_content")) for item in in_order(branch(flat, "contents"))
+    ]
     if contents:
         known["content"] = contents
     calls = [_call(branch(item, "tool_call")) for item in in_order(branch(flat, "tool_calls"))]
@@ -66,13 +74,16 @@ def _finish(found: Found, rank: int) -> None:
     _offer(found, "output", _messages(branch(llm, "output_messages")), rank)
     _offer(found, "input", _embedded(found.trees), rank)
     _documents(found, rank)
-    tools = [jsonvalues.loaded(branch(tool, "tool").get("json_schema")) for tool in in_order(branch(llm, "tools"))]
+    tools = [
+        jsonvalues.loaded(branch(tool, "tool").get("json_schema"))
+        for tool in in_order(branch(llm, "tools"))
+    ]
     found.offer("tool_definitions", json_text(tools) if tools else None, rank)
     for key in ("llm.invocation_parameters", "embedding.invocation_parameters"):
         _body(found, key, read_request, rank)
     metadata = jsonvalues.loaded(found.take("metadata"))
     if isinstance(metadata, dict):
-        found.metadata.update(metadata)
+        read_metadata(found, metadata)
     _values(found, rank)
 
 
@@ -100,7 +111,11 @@ def _documents(found: Found, rank: int) -> None:
     ids = [name for item in retrieved if (name := jsonvalues.identifier(item.get("id")))]
     found.offer("document_ids", ids or None, rank)
     parts = [
-        Part("document", jsonvalues.as_text(item.get("content")), id=jsonvalues.identifier(item.get("id")))
+        Part(
+            "document",
+            jsonvalues.as_text(item.get("content")),
+            id=jsonvalues.identifier(item.get("id")),
+        )
         for item in retrieved
     ]
     _offer(found, "output", [Message("tool", parts)] if parts else [], rank)
@@ -116,7 +131,7 @@ def _values(found: Found, rank: int) -> None:
         offer_asked(found, found.take("input.value"), rank + 1, "input.value")
     said = found.extra.get("output.value")
     if not _body(found, "output.value", read_response, rank + 1) and text(said):
-        found.offer_content("output", found.take("output.value"), answered, rank + 1, "output.value")
+        found.offer_content("output", found.take("output.value"), answer, rank + 1, "output.value")
 
 
 def _tool(found: Found, rank: int) -> None:

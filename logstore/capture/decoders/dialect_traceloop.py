@@ -6,8 +6,8 @@ Since 0.62 content is gen_ai.input.messages, and only the odds and ends here are
 from __future__ import annotations
 
 from logstore.capture.decoders import jsonvalues
-from logstore.capture.decoders.chat_messages import answered, hoist, message_of
-from logstore.capture.decoders.otlp_bodies import offer_asked
+from logstore.capture.decoders.chat_messages import hoist, message_of
+from logstore.capture.decoders.otlp_bodies import answer, offer_asked
 from logstore.capture.decoders.otlp_found import (
     Dialect,
     Found,
@@ -68,11 +68,7 @@ def _entity(found: Found, rank: int) -> None:
     if asked is not None:
         offer_asked(found, asked, rank + 1, "traceloop.entity.input")
     if said is not None:
-        found.offer_content("output", said, _said, rank + 1, "traceloop.entity.output")
-
-
-def _said(value: object) -> list[Message] | None:
-    return answered(jsonvalues.loaded(value))
+        found.offer_content("output", said, answer, rank + 1, "traceloop.entity.output")
 
 
 DIALECT = Dialect(

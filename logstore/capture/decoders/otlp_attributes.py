@@ -146,17 +146,19 @@ def json_value(value: JsonAnyValue | None, budget: Budget, depth: int = 0) -> ob
         return None
     if value.string_value is not None:
         return value.string_value
-    if value.bool_value is not None:
-        return value.bool_value
     if value.int_value is not None:
         return integer(value.int_value)
+    if value.array_value is not None or value.kvlist_value is not None:
+        return _json_nested(value, budget, depth)
+    return _json_scalar(value)
+
+
+def _json_scalar(value: JsonAnyValue) -> object:
     if value.double_value is not None:
         return _real(value.double_value)
     if value.bytes_value is not None:
         return _base64(value.bytes_value)
-    if value.array_value is None and value.kvlist_value is None:
-        return None
-    return _json_nested(value, budget, depth)
+    return value.bool_value
 
 
 def _json_nested(value: JsonAnyValue, budget: Budget, depth: int) -> object:

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from logstore.capture.decoders import jsonvalues
 from logstore.capture.decoders.chat_messages import answered, asked
-from logstore.capture.decoders.otlp_found import Found, flag, integer, json_text, number, text, texts
+from logstore.capture.decoders.identity import people
+from logstore.capture.decoders.otlp_found import (
+    Found,
+    flag,
+    integer,
+    json_text,
+    number,
+    text,
+    texts,
+)from logstore.capture.interaction import Message, Part
 
 PARAMS = {
     "temperature": number,
@@ -22,7 +31,7 @@ PARAMS = {
 """Sampling parameters by their gen_ai.request.* short name."""
 
 _OTHER_PARAMS = {
-    "n": ("choice.count", integer),
+    "n": ("choice_count", integer),
     "max_completion_tokens": ("max_tokens", integer),
     "max_output_tokens": ("max_tokens", integer),
     "stop": ("stop_sequences", texts),
@@ -53,8 +62,7 @@ def read_request(found: Found, body: dict[str, object], rank: int, key: str) -> 
         found.subject(rest.pop(name, None), name)
     metadata = rest.pop("metadata", None)
     if isinstance(metadata, dict):
-        found.subject(metadata.get("user_id"), "metadata.user_id")
-        found.metadata.update(metadata)
+        read_metadata(found, metadata)
     if rest.get("tools"):
         found.offer("tool_definitions", json_text(rest.pop("tools")), rank)
     read_params(found, rest, rank)
@@ -62,6 +70,12 @@ def read_request(found: Found, body: dict[str, object], rank: int, key: str) -> 
         content = {name: rest.pop(name) for name in _CONTENT if name in rest}
         offer_asked(found, content, rank, "")
     found.keep(key, {name: value for name, value in rest.items() if value is not None})
+
+
+def read_metadata(found: Found, metadata: dict[str, object]) -> None:
+    """Keep the caller's own metadata, and the people it names."""
+    found.subjects.extend(people(metadata, "metadata"))
+    found.metadata.update(metadata)
 
 
 def read_params(found: Found, body: dict[str, object], rank: int) -> None:
@@ -88,7 +102,7 @@ def read_response(found: Found, body: dict[str, object], rank: int, key: str) ->
     usage = rest.pop("usage", None)
     if isinstance(usage, dict):
         read_usage(found, usage, rank)
-    answer = {
+    answer: dict[str, object] = {
         name: rest.pop(name)
         for name in ("choices", "output", "content", "candidates", "message", "role")
         if name in rest
@@ -116,14 +130,21 @@ def offer_asked(found: Found, value: object, rank: int, key: str) -> None:
 
     def system(body: object) -> object:
         both = asked(jsonvalues.loaded(body))
-        return None if both is None else both[0]
+        return both[0] if both else []
 
     def said(body: object) -> object:
-        both = asked(jsonvalues.loaded(body))
-        return None if both is None else both[1]
+        known = jsonvalues.loaded(body)
+        both = asked(known)
+        return both[1] if both else [Message("user", [Part("text", jsonvalues.as_text(known))])]
 
     found.offer_content("system", value, system, rank, "")
     found.offer_content("input", value, said, rank, key)
+
+
+def answer(value: object) -> list[Message]:
+    """An answer in any shape, also as JSON text; an unknown one as its JSON."""
+    known = jsonvalues.loaded(value)
+    return answered(known) or [Message("assistant", [Part("text", jsonvalues.as_text(known))])]
 
 
 def _conversation(found: Found, rest: dict[str, object], rank: int) -> None:
@@ -133,9 +154,7 @@ def _conversation(found: Found, rest: dict[str, object], rank: int) -> None:
     found.offer("conversation_id", text(conversation), rank)
 
 
-def _finish(
-    found: Found, rest: dict[str, object], answer: dict[str, object], rank: int
-) -> None:
+def _finish(found: Found, rest: dict[str, object], answer: dict[str, object], rank: int) -> None:
     reasons = [
         reason
         for choice in jsonvalues.array(answer.get("choices"))

@@ -20,6 +20,7 @@ from logstore.capture.decoders import (
     dialect_traceloop,
 )
 from logstore.capture.decoders.dialect_general import RESOURCE, UNNAMED
+from logstore.capture.decoders.facts import tools_called
 from logstore.capture.decoders.otlp_found import Dialect, Found, Reader
 from logstore.capture.decoders.otlp_identity import IDENTITY, distinct
 from logstore.capture.decoders.otlp_telemetry import Attributes, Origin
@@ -181,6 +182,8 @@ def build(found: Found, base: dict[str, Any]) -> Interaction:
             usage[place[6:]] = value
         elif place in _FIELDS:
             fields[place] = value
+    if "operation" not in found.facts and fields["dialect"] and _is_call(found):
+        fields["operation"] = "chat"  # Traceloop does not name its Responses calls
     fields["params"] = params
     fields["usage"] = usage
     fields["subjects"] = distinct(found.subjects)
@@ -189,6 +192,10 @@ def build(found: Found, base: dict[str, Any]) -> Interaction:
     made = Interaction(**fields)
     _derive(made)
     return made
+
+
+def _is_call(found: Found) -> bool:
+    return "response_id" in found.facts or "request_model" in found.facts
 
 
 def _derive(made: Interaction) -> None:
@@ -201,10 +208,7 @@ def _derive(made: Interaction) -> None:
         leading += 1
     if leading:
         made.input = made.input[leading:]
-    called = list(made.tool_names)
-    for message in made.output:
-        called.extend(part.name for part in message.parts if part.type == "tool_call" and part.name)
-    made.tool_names = list(dict.fromkeys(called))
+    made.tool_names = list(dict.fromkeys([*made.tool_names, *tools_called(made.output)]))
     if not made.finish_reasons:
         made.finish_reasons = [
             message.finish_reason for message in made.output if message.finish_reason

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from logstore.capture.decoders import jsonvalues
 from logstore.capture.decoders.otlp_identity import IDENTITY, named
-from logstore.capture.interaction import Assurance, Message, Subject
+from logstore.capture.interaction import Assurance, Subject
 
 Reader = Callable[[object], object]
 """An attribute's value to a field's value; None when it has not the wanted shape."""
@@ -72,7 +72,9 @@ class Found:
         self._ranks: dict[str, tuple[int, str, object]] = {}
         self._content: list[tuple[int, str, str, object, Reader]] = []
 
-    def offer(self, place: str, value: object, rank: int, key: str = "", raw: object = None) -> None:
+    def offer(
+        self, place: str, value: object, rank: int, key: str = "", raw: object = None
+    ) -> None:
         """State a fact; `key` and `raw` are kept in `extra` if another value wins."""
         if value is None:
             return
@@ -211,8 +213,6 @@ def seconds(value: object) -> int | None:
 def json_text(value: object) -> str | None:
     """A value as text: a string as it is, anything else as JSON."""
     return jsonvalues.as_text(value) or None
-
-
 
 
 integer = jsonvalues.integer

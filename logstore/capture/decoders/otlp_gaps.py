@@ -11,8 +11,11 @@ from logstore.capture.decoders.otlp_operations import ANSWERS, MODEL_CALLS
 from logstore.capture.interaction import Interaction
 
 _FINGERPRINTED = frozenset({"openai", "azure", "azure.ai.openai", "az.ai.openai", None})
+_REFERENCES = frozenset(REFERENCES)
 # Langfuse and MLflow often do not say why an answer stopped; its absence proves nothing there.
-_SAYS_WHY = frozenset({"gen_ai", "gen_ai_legacy", "openinference", "traceloop", "anthropic", "litellm"})
+_SAYS_WHY = frozenset(
+    {"gen_ai", "gen_ai_legacy", "openinference", "traceloop", "anthropic", "litellm"}
+)
 
 
 def is_aborted(made: Interaction) -> bool:
@@ -35,7 +38,7 @@ def gaps(made: Interaction, dropped: tuple[str, ...], trace_state: str) -> list[
     if made.operation in MODEL_CALLS:
         found |= _facts(made)
         found |= _content(made)
-    if made.extra.keys() & set(REFERENCES):
+    if made.extra.keys() & _REFERENCES:
         found.add("content-by-reference")
     if made.stream_aborted:
         found.add("stream-aborted")
@@ -69,7 +72,7 @@ def _content(made: Interaction) -> set[str]:
     said = any(message.parts for message in made.output)
     silent = made.operation not in ANSWERS or made.error_type is not None
     if not asked and not said:
-        return {"content-not-captured"}
+        return set() if made.extra.keys() & _REFERENCES else {"content-not-captured"}
     found = set()
     if not asked or any(message.role == "user" and not message.parts for message in made.input):
         found.add("input-not-captured")

@@ -184,5 +184,3 @@ def _merged(near: Context, far: Context | None) -> Context:
         conversation=near.conversation or far.conversation,
         actor=near.actor or far.actor,
     )
-
-

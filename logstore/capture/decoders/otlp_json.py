@@ -141,7 +141,9 @@ def read_span(raw: bytes) -> Span:
         if len(scope.spans) == 1:
             budget = Budget()
             url = scope.schema_url or resource.schema_url
-            return _span(scope.spans[0], _origin(resource.resource, scope.scope, url, budget), budget)
+            return _span(
+                scope.spans[0], _origin(resource.resource, scope.scope, url, budget), budget
+            )
     raise FormatError("an OTLP/JSON trace export request that does not hold exactly one span")
 
 

@@ -148,7 +148,7 @@ def _protobuf_heads(data: bytes, signal: Signal, where: str) -> Iterator[_Head |
     head = _span_reader() if signal == "traces" else _log_reader()
     number = 0
     try:
-        for number, cut in enumerate(cuts(data), 1):  # noqa: B007 - the refusal counts on from it
+        for number, cut in enumerate(cuts(data), 1):
             yield head(cut, _place(where, word, number))
     except FormatError:
         yield Bad(data[:MAX_BAD], where or f"after {word} {number}", "not-protobuf")
@@ -229,7 +229,10 @@ def _resources(stream: BinaryIO, first: bytes) -> Iterator[tuple[bytes, str] | B
         number += 1
         first = stream.read(1)
         if size >= _BATCH or not first:
-            yield b"".join(batch), "" if number == len(batch) and not first else f"to resource {number}"
+            yield (
+                b"".join(batch),
+                "" if number == len(batch) and not first else f"to resource {number}",
+            )
             batch, size = [], 0
 
 
@@ -328,9 +331,7 @@ def _json_head(item: Item, record: bytes) -> _Head | Bad:
     try:
         head = _span_head(record)
         pairs = [
-            (pair.key, _plain(pair.value))
-            for pair in head.attributes or ()
-            if pair.key in IDENTITY
+            (pair.key, _plain(pair.value)) for pair in head.attributes or () if pair.key in IDENTITY
         ]
         return _Head(
             item,
