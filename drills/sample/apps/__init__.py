@@ -1,0 +1,1 @@
+"""What each application's users do: one module per kind of work, yielding turns."""
