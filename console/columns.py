@@ -49,10 +49,8 @@ def words(value: object, kind: Kind) -> str:
 
 def _scalar(value: object) -> str:
     match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
+        case None | bool():
+            return {None: "", True: "yes", False: "no"}[value]
         case float():
             return f"{value:.6g}"
         case bytes():

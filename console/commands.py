@@ -1,0 +1,382 @@
+"""The command table: every verb of `aircon`, in the order `aircon --help` shows them.
+
+The parser, shell completion, ``docs/cli.md`` and the tests are all made from this table.
+"""
+
+from __future__ import annotations
+
+from console.arguments import (
+    CLEAR_ONLY,
+    FILTERS,
+    JSON,
+    PASSPHRASE,
+    REASON,
+    ROWS,
+    STORE,
+    Argument,
+    Command,
+    flag,
+    value,
+)
+
+_KEEP = "Keep evidence"
+_ASK = "Ask it"
+_TRUST = "Trust it"
+_HELP = "Find your way"
+
+_RECORD = Argument(
+    ("record",),
+    "its index, or its id (UUID) or the start of one",
+    {"metavar": "ID"},
+)
+_OPEN = (*STORE, *PASSPHRASE)
+_READ = (*STORE, *PASSPHRASE, CLEAR_ONLY, REASON)
+
+_RECORDED = """
+What you read is itself recorded: an access record says who ($AIRCON_OPERATOR, else
+your login), what and why (--reason). With --clear-only no key is opened, so nothing
+can be signed and nothing is recorded; the clear fields are readable to whoever holds
+the files in any case."""
+
+_SQL_EXAMPLES = """
+
+  aircon sql "SELECT response_model, count(*) FROM interactions GROUP BY 1"
+  aircon sql --csv "FROM users ORDER BY interactions DESC LIMIT 20"
+  aircon sql - < question.sql --parquet answer.parquet"""
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "init",
+        "make a store, its key store and the policy that auditors trust",
+        """
+Makes three things beside each other: evidence/ (the store), evidence.keys/ (secret: the
+signing key and everyone's content keys) and evidence.policy (give it to auditors: it says
+which signature to believe). Keep a copy of the policy where the store's owner cannot
+change it.
+
+  aircon init                            in ./evidence, asks for a passphrase
+  aircon init /srv/ai/evidence --origin example.org/chat
+  aircon init --passphrase-file secret.txt
+  aircon init demo --insecure-no-passphrase""",
+        (
+            Argument(
+                ("directory",),
+                "the new store; else $AIRCON_STORE, else ./evidence",
+                {"nargs": "?", "metavar": "DIR"},
+                "directory",
+            ),
+            value(
+                "--origin",
+                metavar="NAME",
+                help="the log's name, a URL without scheme; else HOST/DIR",
+            ),
+            *STORE[1:3],
+            *PASSPHRASE,
+            JSON,
+        ),
+        _KEEP,
+        "init",
+    ),
+    Command(
+        "import",
+        "take in AI logs: OTLP, LiteLLM, Bedrock, OpenAI, Anthropic, APIM, Langfuse",
+        """
+The format is recognised by content; gzip and zstd are unpacked on the way. Every line is
+kept with its own bytes as raw evidence. Lines that cannot be read are counted, named and
+kept in a rejects file, and the exit code is 6; the rest is stored. A file that was
+imported before adds nothing, unless --again.
+
+  aircon import export.jsonl.gz
+  aircon import logs/ more/traces.json
+  kubectl logs gateway | aircon import -""",
+        (
+            Argument(
+                ("paths",),
+                "files, directories, or - for standard input",
+                {"nargs": "+", "metavar": "FILE|DIR|-"},
+                "file",
+            ),
+            flag("--again", help="take in even what was imported before"),
+            value(
+                "--rejects",
+                metavar="DIR",
+                completes="directory",
+                help="where refused lines are kept; else STORE.rejects beside the store",
+            ),
+            *_OPEN,
+            JSON,
+        ),
+        _KEEP,
+        "import_files",
+    ),
+    Command(
+        "seal",
+        "move unsealed records into immutable segments now",
+        """
+Sealing happens by itself as the log grows; this does it now, for example before handing
+the store over. Sealed files are write-protected and pinned on the log by size and hash.
+
+  aircon seal""",
+        (*_OPEN, JSON),
+        _KEEP,
+        "seal",
+    ),
+    Command(
+        "status",
+        "how many records, how far sealed and signed, where everything lies",
+        """
+Reads only signatures and seals; opens no content and needs no passphrase.
+
+  aircon status
+  aircon status --json | jq .sealed""",
+        (*STORE, JSON),
+        _KEEP,
+        "status",
+    ),
+    Command(
+        "search",
+        "find interactions by text, person, session, model or time",
+        f"""
+TEXT is a substring, whatever its case; all filters given must hold. Newest last.
+{_RECORDED}
+
+  aircon search "refund policy" --since 2d
+  aircon search --user maria --model "gpt-5*" --json
+  aircon search --regex "https?://[^ ]+/collect" --field output
+  aircon search --clear-only --model-version 2026-11-01 --errors
+  aircon search invoice --parquet invoice.parquet --reason "case 17" """,
+        (
+            Argument(("text",), "text to find", {"nargs": "?", "metavar": "TEXT", "default": ""}),
+            *FILTERS,
+            value("--limit", "-n", metavar="N", type=int, help="at most N rows (100; 0: all)"),
+            *_READ,
+            *ROWS,
+        ),
+        _ASK,
+        "search",
+    ),
+    Command(
+        "tail",
+        "show the newest records; with -f, also those that come",
+        f"""
+Filters as in `aircon search`.
+{_RECORDED}
+
+  aircon tail
+  aircon tail -n 50 --errors
+  aircon tail -f --model gpt-5 --json""",
+        (
+            flag("--follow", "-f", help="wait for more; Ctrl-C ends it"),
+            value("--limit", "-n", metavar="N", type=int, help="start with the last N (10)"),
+            *FILTERS,
+            *_READ,
+            *ROWS,
+        ),
+        _ASK,
+        "tail",
+    ),
+    Command(
+        "show",
+        "show one record whole: clear fields, conversation, tool calls, hidden text",
+        f"""
+Controls, bidi characters and hidden Unicode tags in the text are shown as symbols and
+spelled out, never sent to the terminal.
+{_RECORDED}
+
+  aircon show 1234
+  aircon show 019aa0c2-7f3e-7d1c-9d60-5a4be9f2b1aa --conversation
+  aircon show 1234 --json --raw | jq -r .raw | base64 -d""",
+        (
+            _RECORD,
+            flag("--conversation", help="with every record of the same conversation"),
+            flag("--raw", help="with the source's own bytes (base64 in JSON)"),
+            *_READ,
+            JSON,
+        ),
+        _ASK,
+        "show",
+    ),
+    Command(
+        "sql",
+        "ask in SQL: interactions, messages, tool_calls, sessions, models, users ...",
+        """
+Exactly one SELECT, EXPLAIN, DESCRIBE or SHOW; DuckDB's dialect; no files, no network.
+`aircon sql "SHOW TABLES"` lists the views, `DESCRIBE interactions` their columns.
+The result says up to which record it was verified.
+"""
+        + _RECORDED
+        + _SQL_EXAMPLES,
+        (
+            Argument(("statement",), "the statement, or - for standard input", {"metavar": "SQL"}),
+            value("--limit", "-n", metavar="N", type=int, help="at most N rows (1000; 0: all)"),
+            value("--timeout", metavar="S", type=float, help="stop after S seconds (60)"),
+            *_READ,
+            *ROWS,
+        ),
+        _ASK,
+        "sql",
+    ),
+    Command(
+        "console",
+        "open the explorer: filter, histogram, table, conversation, live tail",
+        f"""
+Needs a terminal. Keyboard first; F1 or ? for help inside. Where there is no terminal use
+`aircon search`, `tail`, `show` and `sql`, which do the same.
+{_RECORDED}
+
+  aircon console
+  aircon console --store /srv/ai/evidence""",
+        (*_READ,),
+        _ASK,
+        "console",
+    ),
+    Command(
+        "verify",
+        "check every file, hash, signature and column against the policy",
+        """
+Exit code 0: verified to the policy. 1: tampering found; the report names file and index.
+2: cannot judge, for example because nothing is signed by a key of the policy. The report
+also says what no verification can prove. --quick checks whole-file hashes, seals and
+signatures, and leaves the recomputation of every leaf and column out.
+With a passphrase, contents are checked against their commitments as well.
+
+  aircon verify
+  aircon verify --quick --json
+  aircon verify --content --passphrase-file secret.txt""",
+        (
+            flag("--quick", help="whole files and signatures only"),
+            flag("--content", help="also open every content and check its commitment"),
+            value("--workers", metavar="N", type=int, help="processes (default: one per core)"),
+            *_OPEN,
+            JSON,
+        ),
+        _TRUST,
+        "verify",
+    ),
+    Command(
+        "prove",
+        "write a proof that one record is in the log, for a stranger to check",
+        """
+The file is a C2SP tlog-proof: the record's clear part, its path to a signed checkpoint, and
+with --disclose its content and nonce, so that the content can be checked without any key.
+Everyone who gets a disclosed file can read that content.
+
+  aircon prove 1234 -o record-1234.proof
+  aircon prove 019aa0c2-7f3e --disclose -o record.proof --reason "court order 5" """,
+        (
+            _RECORD,
+            value(
+                "--output", "-o", metavar="FILE", completes="file", required=True,
+                help="the new proof file",
+            ),
+            flag("--disclose", help="with the content (needs the passphrase; is recorded)"),
+            *_OPEN,
+            REASON,
+            JSON,
+        ),
+        _TRUST,
+        "prove",
+    ),
+    Command(
+        "check",
+        "check a proof file offline, without any store",
+        """
+Needs only the proof and whom to trust: a policy file or a verifier key, which must come
+from somewhere you trust, not from whoever gave you the proof.
+Exit code 0: the record is in the log that the policy names. 1: it is not, or the file was
+altered. 2: the proof is signed by nobody whom the policy knows.
+
+  aircon check record.proof --policy evidence.policy
+  aircon check record.proof --vkey "example.org/chat+1a2b3c4d+AbCd..." --json""",
+        (
+            Argument(("file",), "the proof file", {"metavar": "FILE"}, "file"),
+            STORE[2],
+            value("--vkey", metavar="KEY", help="a verifier key instead of a policy"),
+            JSON,
+        ),
+        _TRUST,
+        "check",
+    ),
+    Command(
+        "doctor",
+        "say which protections are really in force on this machine",
+        """
+Checks immutability of sealed files, how the key store is protected, encryption of the
+working copy, the file system, clock, package versions and import names. Nothing is
+repaired silently.
+
+  aircon doctor
+  aircon doctor --json | jq 'select(.state != "ok")'""",
+        (*STORE, JSON),
+        _TRUST,
+        "doctor",
+    ),
+    Command(
+        "demo",
+        "a throw-away store with sample logs: import, seal, verify, ask, prove, explore",
+        """
+Makes ./demo-store anew each time, without a passphrase, imports sample-logs/, seals,
+verifies, answers three forensic questions with the SQL shown, proves one record and checks
+it offline. In a terminal it then opens the explorer.
+
+  aircon demo
+  aircon demo --no-console""",
+        (
+            flag("--no-console", help="end with the summary"),
+            value(
+                "--directory", metavar="DIR", completes="directory",
+                help="the throw-away store (default ./demo-store)",
+            ),
+            value(
+                "--logs", metavar="DIR", completes="directory",
+                help="what to import (default: the sample-logs that come with aircon)",
+            ),
+        ),
+        _HELP,
+        "demo",
+    ),
+    Command(
+        "sample",
+        "write believable logs of a fictional company, any number, from a seed",
+        """
+The same seed writes the same bytes. What is hidden in the logs is written to a label file,
+apart from the logs.
+
+  aircon sample logs/
+  aircon sample big/ --records 1000000 --seed 7 --labels truth.jsonl""",
+        (
+            Argument(("directory",), "a new directory", {"metavar": "DIR"}, "directory"),
+            value("--records", metavar="N", type=int, default=5_000, help="interactions (5000)"),
+            value("--seed", metavar="S", type=int, default=1, help="seed (1)"),
+            value(
+                "--labels", metavar="FILE", completes="file",
+                help="the label file (default DIR.labels.jsonl, beside the logs)",
+            ),
+            JSON,
+        ),
+        _HELP,
+        "sample",
+    ),
+    Command(
+        "completion",
+        "print shell completion for bash, zsh or fish",
+        """
+  source <(aircon completion bash)                                   in ~/.bashrc
+  aircon completion zsh > "${fpath[1]}/_aircon"
+  aircon completion fish > ~/.config/fish/completions/aircon.fish""",
+        (
+            Argument(
+                ("shell",), "bash, zsh or fish",
+                {"choices": ("bash", "zsh", "fish"), "metavar": "SHELL"},
+            ),
+        ),
+        _HELP,
+        "completion",
+    ),
+)  # fmt: skip
+"""Every command."""
+
+
+def command(verb: str) -> Command | None:
+    """The row of a verb."""
+    return next((row for row in COMMANDS if row.verb == verb), None)
