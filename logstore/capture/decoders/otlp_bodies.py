@@ -17,7 +17,8 @@ from logstore.capture.decoders.otlp_found import (
     number,
     text,
     texts,
-)from logstore.capture.interaction import Message, Part
+)
+from logstore.capture.interaction import Message, Part
 
 PARAMS = {
     "temperature": number,
