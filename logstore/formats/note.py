@@ -207,7 +207,7 @@ def parse_note(data: bytes) -> Note:
     text, blank, block = whole.rpartition("\n\n")
     if not blank or not block:
         raise FormatError("note has no signatures")
-    lines = block.split("\n", MAX_SIGNATURES + 1)
+    lines = block.split("\n", MAX_SIGNATURES)
     if lines.pop():
         raise FormatError(f"note has more than {MAX_SIGNATURES} signatures, or half a line")
     note = Note(text + "\n", tuple(_parse_line(line) for line in lines))
