@@ -74,6 +74,8 @@ _side = msgspec.json.Decoder(_Side).decode
 _whole = msgspec.json.Decoder(msgspec.Raw).decode
 _AZURE = (b'"GatewayLogs"', b'"RequestResponse"')
 _OPENAI_PATHS = (b"/completions", b"/responses", b"/embeddings")
+# time, observed time, severity number, severity text, body, attribute of a LogRecord
+_LOG_STARTS = (b"\x09", b"\x59", b"\x10", b"\x1a", b"\x2a", b"\x32")
 # Where an Anthropic stream's first event stands, as an event list or as text/event-stream.
 _ANTHROPIC_EVENT = re.compile(rb'message_start|"type": ?"(?:message|error|content_block)')
 
@@ -179,8 +181,8 @@ def _is_json_line(line: bytes) -> bool:
 def _protobuf_shape(head: bytes) -> Shape:
     """OTLP messages start with field 1 (resource_spans, resource_logs), length-delimited.
 
-    Inside: field 2 is the scope's records, and in it field 2 a span (whose field 1 is a trace id
-    of 16 bytes) or a log record (whose fields 1 and 11 are fixed 64-bit times).
+    Inside: field 2 is the scope's records, and in it field 2 a span (trace id of 16 bytes, span id
+    of 8), a log record (which starts with a time, severity, body or attribute) or a metric.
     """
     level, end = _field(head, 0, len(head), 1)
     if head[:1] == b"\0":  # the collector's file exporter: a length of four bytes first
@@ -191,9 +193,9 @@ def _protobuf_shape(head: bytes) -> Shape:
         level, end = _field(head, level, end, 2)
     if level < 0:
         return "unknown"
-    if head[level : level + 2] == b"\x0a\x10":
+    if head[level : level + 2] == b"\x0a\x10" and head[level + 18 : level + 20] == b"\x12\x08":
         return "otlp-traces"
-    return "otlp-logs" if head[level : level + 1] in (b"\x09", b"\x59") else "unknown"
+    return "otlp-logs" if head[level : level + 1] in _LOG_STARTS else "unknown"
 
 
 def _field(data: bytes, at: int, end: int, wanted: int) -> tuple[int, int]:

@@ -1,0 +1,332 @@
+"""Importing files: every interaction exactly once, nothing lost silently, memory flat.
+
+Rules of this file:
+
+1. Everything a file yields takes the next sequence number of its source ``import/<12 hex>``: first
+   an ``import.started`` record, then interactions and rejected pieces in order, last an
+   ``import.finished`` record. A missing number is a missing record.
+2. A file is remembered by content (`ImportState`). Imported again it adds nothing; grown, only
+   what is new; interrupted, only what is not durable yet. Standard input is never remembered.
+3. A rejected piece goes on the log too, encrypted, as ``import.rejected``; the listing of rejects
+   names file, place and reason only. Content never touches the disk outside the log.
+4. A file in which nothing is recognised is reported and leaves no record.
+
+A JSON array that grew is a new file to us, since its closing bracket moved: its interactions are
+imported again. Append-only logs are lines.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from logstore.capture.beside import Folder
+from logstore.capture.importreport import MAX_LISTED, FileReport, ImportReport, Refused
+from logstore.capture.importstate import ImportState, Mark
+from logstore.capture.inflating import compression_of, inflated
+from logstore.capture.items import Bad, Item
+from logstore.capture.records import to_record, to_rejected
+from logstore.capture.registry import DECODERS
+from logstore.capture.sources import files_of
+from logstore.capture.splitting import Position, split
+from logstore.errors import FormatError
+from logstore.formats import body as bodies
+from logstore.formats.record import Receipt, Record, Refusal
+
+_SAMPLE = 16  # pieces looked at before a file is held to be of no known format
+_REPORT_EVERY = 512
+
+
+class Log(Protocol):
+    """What an import needs of a log."""
+
+    def append_many(
+        self, records: Iterable[Record], *, group: int = 1024
+    ) -> Iterator[Receipt | Refusal]:
+        """Take records lazily; give each outcome, in order, once it is durable."""
+        ...
+
+
+Progress = Callable[[int, int | None, int], None]
+"""Called with (bytes read, bytes in all or None when unknown, records durable)."""
+
+
+def import_files(
+    log: Log,
+    paths: Iterable[str | Path],
+    *,
+    state: ImportState,
+    rejects_dir: Path,
+    on_progress: Progress | None = None,
+    again: bool = False,
+) -> ImportReport:
+    """Import files, directories and ``-`` (standard input).
+
+    Args:
+        log: where records go.
+        paths: what to read; see `logstore.capture.sources.files_of`.
+        state: what was imported before.
+        rejects_dir: where listings of rejected pieces go (mode 0600, no content).
+        on_progress: told now and then how far it is.
+        again: import what is known once more, under a new source.
+
+    Raises:
+        NotFound: a path that was named does not exist.
+        NotDurable: the log or the journal cannot be written; run the same import again later.
+    """
+    files = files_of(paths)
+    run = _Run(log, state, rejects_dir, on_progress or _no_progress, again)
+    run.total = None if None in files else sum(_size(path) for path in files if path is not None)
+    report = ImportReport([run.stdin() if path is None else run.file(path) for path in files])
+    for file in report.files:
+        if file.status == "unrecognised" and Path(file.path).resolve() in run.bodies:
+            file.status, file.refused = "body-object", []
+    return report
+
+
+def _no_progress(done: int, total: int | None, records: int) -> None:
+    """Tell nobody."""
+
+
+class _Run:
+    """One call of `import_files`."""
+
+    def __init__(
+        self, log: Log, state: ImportState, rejects_dir: Path, on_progress: Progress, again: bool
+    ) -> None:
+        self.total: int | None = None
+        self.bodies: set[Path] = set()
+        self._log = log
+        self._state = state
+        self._rejects_dir = rejects_dir
+        self._on_progress = on_progress
+        self._again = again
+        self._done = 0
+        self._records = 0
+
+    def stdin(self) -> FileReport:
+        report = FileReport("-")
+        mark = Mark("begin", f"import/{os.urandom(6).hex()}", 0, "", 0, 0, 0)
+        span = _Span(self, mark, report, None)
+        span.run(sys.stdin.buffer, lambda: self._done)
+        return report
+
+    def file(self, path: Path) -> FileReport:
+        report = FileReport(str(path))
+        try:
+            with path.open("rb", buffering=0) as file:
+                self._file(path, file, report)
+        except OSError as error:
+            report.status, report.note = "unreadable", error.strerror or str(error)
+        self._done += _size(path)
+        self.progress(0)
+        return report
+
+    def _file(self, path: Path, file: BinaryIO, report: FileReport) -> None:
+        before = os.fstat(file.fileno())
+        size = before.st_size
+        if self._again:
+            self._span(path, file, self._state.fresh(file, size), report)
+        else:
+            plan = self._state.plan(file, size)
+            if plan.resume is not None:
+                self._span(path, file, plan.resume, report)
+                plan = self._state.plan(file, size)  # it may have grown since the interruption
+            if plan.known:
+                report.status = "imported" if report.taken or report.rejected else "known"
+            elif plan.start is not None:
+                self._span(path, file, plan.start, report)
+        after = os.fstat(file.fileno())
+        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
+            report.note = "It changed while it was read; import it again to take what is new."
+
+    def _span(self, path: Path, file: BinaryIO, mark: Mark, report: FileReport) -> None:
+        if mark.offset:
+            file.seek(0)
+            outer = compression_of(file.read(4))
+            file.seek(mark.offset)
+            if outer is not None and compression_of(file.read(4)) is None:
+                report.status = "unreadable"
+                report.note = "It grew inside one compressed stream; import it whole with again."
+                return
+        file.seek(mark.offset)
+        folder = Folder(path)
+        try:
+            _Span(self, mark, report, folder).run(file, lambda: self._done + file.tell())
+        finally:
+            folder.close()
+            self.bodies |= folder.used
+
+    def outcomes(self, records: Iterator[Record]) -> Iterator[Receipt | Refusal]:
+        return self._log.append_many(records)
+
+    @property
+    def state(self) -> ImportState:
+        return self._state
+
+    @property
+    def rejects_dir(self) -> Path:
+        return self._rejects_dir
+
+    def progress(self, records: int, done: int | None = None) -> None:
+        self._records += records
+        self._on_progress(self._done if done is None else done, self.total, self._records)
+
+
+class _Span:
+    """One run over a part of one source, from its ``begin`` to its ``end`` mark."""
+
+    def __init__(self, run: _Run, mark: Mark, report: FileReport, folder: Folder | None) -> None:
+        self._run = run
+        self._mark = mark
+        self._report = report
+        self._folder = folder
+        self._durable = run.state.last_seq(mark.token) if folder is not None else None
+        self._seq = mark.seq
+        self._counts: Counter[str] = Counter()
+        self._rejected = 0
+        self._flying: deque[tuple[str, str | None]] = deque()  # (where, format or None)
+        self._listing: BinaryIO | None = None
+
+    def run(self, source: BinaryIO, done: Callable[[], int]) -> None:
+        mark, report = self._mark, self._report
+        limit = None if self._folder is None else mark.size - mark.offset
+        stream, compression = inflated(source, limit=limit)
+        position = Position(mark.offset, mark.line)
+        pieces = split(stream, folder=self._folder, position=position)
+        sample = list(islice(pieces, _SAMPLE))
+        if all(type(piece) is Bad for piece in sample) and self._durable is None:
+            self._unrecognised(sample)
+            return
+        report.source = mark.token
+        if self._folder is not None:
+            self._run.state.begin(mark)
+        try:
+            self._append(chain(sample, pieces), done)
+        finally:
+            if self._listing is not None:
+                self._listing.close()
+        if self._folder is not None:
+            by_line = compression is None and position.line > mark.line
+            self._run.state.end(
+                mark,
+                offset=position.offset if by_line else mark.size,
+                line=position.line,
+                seq=self._seq,
+            )
+
+    def _unrecognised(self, sample: list[Item | Bad]) -> None:
+        # The new end of a known file is perhaps still being written; it is looked at again later.
+        self._report.status = "known" if self._mark.offset else "unrecognised"
+        for piece in sample:
+            if isinstance(piece, Bad):
+                self._report.refused.append(Refused(piece.where, piece.reason))
+
+    def _append(self, pieces: Iterable[Item | Bad], done: Callable[[], int]) -> None:
+        stored = 0
+        for outcome in self._run.outcomes(self._records(pieces)):
+            where, name = self._flying.popleft()
+            if isinstance(outcome, Refusal):
+                self._refuse(where, f"refused-by-log:{type(outcome.error).__name__}")
+            elif name is not None:
+                self._report.taken += 1
+                self._report.formats[name] += 1
+            stored += 1
+            if stored == _REPORT_EVERY:
+                self._run.progress(stored, done())
+                stored = 0
+        self._run.progress(stored, done())
+
+    def _records(self, pieces: Iterable[Item | Bad]) -> Iterator[Record]:
+        """Every record of the span that is not durable yet, made only when it is taken."""
+        yield from self._system("import.started", {}, self._about())
+        decoders, token = DECODERS, self._mark.token
+        durable = -1 if self._durable is None else self._durable
+        for piece in pieces:
+            seq = self._seq
+            self._seq = seq + 1
+            if isinstance(piece, Item):
+                try:
+                    found = decoders[piece.format](piece.raw)
+                    record = to_record(piece, found, source=token, by=_BY, seq=seq)
+                except Exception as error:  # noqa: BLE001 - evidence is kept, whatever a decoder does
+                    known = isinstance(error, FormatError)
+                    reason = f"not-{piece.format}" if known else "decoder-failed"
+                    piece = Bad(piece.raw, piece.where, reason)  # noqa: PLW2901 - it is one now
+                else:
+                    self._counts[piece.format] += 1
+                    if seq > durable:
+                        self._flying.append((piece.where, piece.format))
+                        yield record
+                    continue
+            self._rejected += 1
+            if seq > durable:
+                self._refuse(piece.where, piece.reason)
+                self._flying.append((piece.where, None))
+                yield to_rejected(piece, source=token, by=_BY, seq=seq)
+        counts = {"taken": self._counts.total(), "rejected": self._rejected}
+        yield from self._system("import.finished", {**counts, "formats": sorted(self._counts)}, {})
+
+    def _system(
+        self, kind: str, clear: dict[str, object], note: dict[str, object]
+    ) -> Iterator[Record]:
+        seq = self._seq
+        self._seq = seq + 1
+        if self._durable is not None and seq <= self._durable:
+            return
+        self._flying.append((kind, None))
+        content = bodies.encode(bodies.Body(note=note)) if note else None
+        yield Record(
+            kind=kind, source=self._mark.token, by=_BY, clear=clear, content=content, seq=seq
+        )
+
+    def _about(self) -> dict[str, object]:
+        mark = self._mark
+        return {
+            "file": self._report.path,
+            "size": mark.size,
+            "digest": mark.digest,
+            "offset": mark.offset,
+        }
+
+    def _refuse(self, where: str, reason: str) -> None:
+        report = self._report
+        report.rejected += 1
+        if len(report.refused) < MAX_LISTED:
+            report.refused.append(Refused(where, reason))
+        if self._listing is None:
+            self._listing = self._open_listing()
+        self._listing.write(_listed(where, reason))
+
+    def _open_listing(self) -> BinaryIO:
+        folder = self._run.rejects_dir
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{self._mark.token.replace('/', '-')}.rejects"
+        self._report.rejects = path
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        listing = os.fdopen(descriptor, "ab")
+        if listing.tell() == 0:
+            listing.write(_listed("file", self._report.path))
+        return listing
+
+
+_BY = "aircon"
+
+
+def _listed(where: str, said: str) -> bytes:
+    """One line of a listing: a JSON array, so that no file name can forge another line."""
+    return msgspec.json.encode([where, said]) + b"\n"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
