@@ -115,9 +115,9 @@ class Disk:
         temporary = self.stage(path, data, mode=mode)
         try:
             self.publish(temporary, path, protect=protect)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                self.sys_unlink(temporary)
+        except AlreadyThere:
+            self.sys_unlink(temporary)
+            raise
 
     def stage(self, path: Path, data: bytes, *, mode: int = 0o600) -> Path:
         """Write a temporary file beside `path`, flushed, and return its name."""
@@ -156,10 +156,13 @@ class Disk:
             self.sys_fsync_dir(path.parent)
 
     def remove(self, path: Path, *, shred: bool = False) -> None:
-        """Remove a name; with `shred`, overwrite the bytes with zeros first. Missing is fine."""
+        """Remove a name; with `shred`, overwrite the bytes with zeros first. Missing is fine.
+
+        Bytes that have another name too (a crash between link and unlink) are not overwritten.
+        """
         if not path.exists():
             return
-        if shred:
+        if shred and path.stat().st_nlink == 1:
             with contextlib.suppress(PermissionError):
                 path.chmod(0o600)
             fd = os.open(path, os.O_WRONLY)
@@ -170,6 +173,11 @@ class Disk:
                 os.close(fd)
         self.sys_unlink(path)
         self.sys_fsync_dir(path.parent)
+
+    def sweep(self, directory: Path) -> None:
+        """Remove temporary files that a crash left; only while nobody else writes there."""
+        for path in sorted(directory.glob(".*.tmp")):
+            self.remove(path, shred=True)
 
 
 @contextlib.contextmanager

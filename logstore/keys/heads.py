@@ -48,7 +48,7 @@ class RememberedHead:
     def close(self) -> None:
         """Flush and close the file."""
         if self._fd is not None:
-            os.fsync(self._fd)
+            self._disk.sys_fsync(self._fd)
             os.close(self._fd)
             self._fd = None
 

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from logstore.disk import Disk, durable
-from logstore.errors import FormatError, KeyDestroyed, KeyUnavailable, NotFound, TamperingFound
+from logstore.errors import KeyDestroyed, KeyUnavailable, NotFound, TamperingFound, UsageError
 from logstore.formats import frame
 from logstore.formats.note import Signer
 from logstore.keys.entries import KeyEntry, Tombstone, identity_tag, open_page, seal_page
@@ -74,21 +74,49 @@ class KeyStore:
         """Make a new key store with a fresh signing key for the log `origin`.
 
         Raises:
-            FormatError: there is one already.
+            UsageError: there is one already; it is never replaced.
         """
-        disk = disk or Disk()
-        disk.make_directory(path, 0o700)
         if any((path / slot).exists() for slot in _SLOTS):
-            raise FormatError(f"there is a key store at {path} already")
-        store = cls(path, holder, disk)
-        store._kek = secrets.token_bytes(32)
-        store._write_journal(1, [])
-        store._write_slot(1, store._kek)
-        store._load()
-        for name in (f"signer {origin}", "root"):
-            store._issue(_LOCAL, name, "")
-        store.flush()
+            raise UsageError(
+                f"there is a key store at {path} already",
+                kept="It was not touched.",
+                todo="Open it, or choose another place with --keys.",
+            )
+        store = cls(path, holder, disk or Disk())
+        store._make(origin)
         return store
+
+    @classmethod
+    def open_or_create(
+        cls, path: Path, holder: KekHolder, *, origin: str, disk: Disk | None = None
+    ) -> KeyStore:
+        """`create`, or continue a creation that crashed half-way.
+
+        Raises:
+            UsageError: there is a key store of another log.
+        """
+        if not any((path / slot).exists() for slot in _SLOTS):
+            return cls.create(path, holder, origin=origin, disk=disk)
+        store = cls(path, holder, disk or Disk())
+        store._load()
+        if not store._by_id:
+            store._make_secrets(origin)
+        if store.signer().verifier().name != origin:
+            raise UsageError(f"the key store at {path} belongs to another log")
+        return store
+
+    def _make(self, origin: str) -> None:
+        self._disk.make_directory(self.path, 0o700)
+        self._kek = secrets.token_bytes(32)
+        self._write_journal(1, [])
+        self._write_slot(1, self._kek)
+        self._load()
+        self._make_secrets(origin)
+
+    def _make_secrets(self, origin: str) -> None:
+        for name in (f"signer {origin}", "root"):
+            self._issue(_LOCAL, name, "")
+        self.flush()
 
     @classmethod
     def open(cls, path: Path, holder: KekHolder, *, disk: Disk | None = None) -> KeyStore:

@@ -54,6 +54,11 @@ class WalKeys:
         """Destroy the key of a sealed WAL file; a missing one is fine."""
         self._disk.remove(self._file(first, self._generation), shred=True)
 
+    def keep_only(self, firsts: set[int]) -> None:
+        """Destroy the keys of WAL files that do not exist (a crash between the two)."""
+        for first in set(self._firsts()) - firsts:
+            self.drop(first)
+
     def rewrap(self, kek: bytes, generation: int) -> None:
         """Write every key again under the next KEK; the old files stay until it is in force."""
         for first in self._firsts():

@@ -84,6 +84,7 @@ class Log:
         clock: Clock | None = None,
     ) -> None:
         self.origin = description.origin
+        self._store = store
         self.description = description
         self.keys = keys
         self._options = options or Options()
@@ -140,6 +141,7 @@ class Log:
         wal = store / layout.wal_directory(origin)
         for folder in (store, target.parent, wal, wal / "staging"):
             disk.make_directory(folder)
+            disk.sweep(folder)
         with contextlib.suppress(AlreadyThere):  # one store may hold the logs of many hosts
             disk.create(store / layout.STORE_FILE, StoreFile.encode(), protect=options.protect)
         log = cls(store, description, keys, options=options, disk=disk, clock=clock)
@@ -191,6 +193,9 @@ class Log:
     def _recover(self) -> None:
         with self._committer as state:
             cut, waiting = state.cut, bool(state.waiting)
+            self._disk.sweep(self._store)
+            self._disk.sweep((self._store / layout.log_file(self.origin)).parent)
+            self._sealer.discard_except({old.first for old in state.waiting})
         if cut:
             self._committer.commit([])
         if waiting:
@@ -345,9 +350,9 @@ class Log:
             index = self.append_sealed(intent)
         following, note = self._following(intent.pin.end, index)
         self._sealer.publish_seal(intent, index, following, note)
+        self._sealer.discard(old.first)
         with self._committer as state:
             state.discard(old)
-        self._sealer.discard(old.first)
         return intent.pin
 
     def append_sealed(self, intent: Intent) -> int:

@@ -163,6 +163,12 @@ class SegmentSealer:
             self._disk.remove(path)
         folder.rmdir()
 
+    def discard_except(self, firsts: set[int]) -> None:
+        """Remove staging folders that a crash left, but for segments that still wait."""
+        for folder in sorted(self._context.staging.glob("[0-9]*")):
+            if int(folder.name) not in firsts:
+                self.discard(int(folder.name))
+
     def _folder(self, first: int) -> Path:
         return self._context.staging / f"{first:012d}"
 

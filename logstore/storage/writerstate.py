@@ -99,6 +99,9 @@ class WriterState:
         chain = self._sealed_state(seals)
         self._keys_destroyed(key for seal in seals for key in seal.destroyed)
         files = self._unsealed_files(chain.size)
+        self._keys.wal_keys.keep_only({int(path.stem) for path in files})
+        for folder in (self._directory, self._keys.path):
+            self._disk.sweep(folder)
         self.waiting = []
         content = None
         for path in files:

@@ -1,0 +1,172 @@
+"""The process dies at every write, flush, link, rename and unlink: nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.faulty_disk import FaultyDisk, Killed, Mode
+from support.stores import OPTIONS, ORIGIN, TestStore, chat, texts
+
+from logstore.disk import Disk
+from logstore.errors import AirconError, UsageError
+from logstore.formats.leaf import GENESIS, leaf_hash, parse
+from logstore.formats.record import Receipt
+from logstore.keys.holders import NoHolder
+from logstore.keys.keystore import KeyStore
+from logstore.storage.log import Log
+
+LIFE = 12
+
+
+def live(log: Log, acknowledged: dict[int, str], *, start: int = 0) -> None:
+    """A short life with everything that writes: new people, batches, seals, a destroyed key."""
+    for n in range(start, start + 3):
+        text = f"question {n}"
+        acknowledged[log.append(chat(text, f"user-{n}")).index] = text
+    log.seal()
+    words = [f"batch {n}" for n in range(start, start + 6)]
+    outcomes = log.append_many(
+        (chat(w, f"user-{n % 4}", "boss") for n, w in enumerate(words)), group=2
+    )
+    for word, outcome in zip(words, outcomes, strict=True):
+        assert isinstance(outcome, Receipt)
+        acknowledged[outcome.index] = word
+    acknowledged[log.append(chat("nobody known", conversation=f"c{start}")).index] = "nobody known"
+    doomed = log.keys.obtain("subject", f"gone-{start}", "2026-11")
+    log.keys.flush()
+    log.keys.destroy([doomed.id])
+    log.seal()
+    acknowledged[log.append(chat(f"last {start}", "user-0")).index] = f"last {start}"
+
+
+def run_until_death(store: TestStore, disk: Disk, acknowledged: dict[int, str]) -> bool:
+    """One life on a disk that may die; says whether it died."""
+    log = None
+    try:
+        log = store.open(disk)
+        live(log, acknowledged, start=LIFE)
+    except (Killed, AirconError):
+        if not getattr(disk, "dead", False):
+            raise
+        return True
+    finally:
+        if log is not None:
+            abandon(log)
+    return False
+
+
+def abandon(log: Log) -> None:
+    """What a dead process leaves: closed descriptors, no farewell."""
+    for pool in (log._for_tasks, log._background, log._flusher):
+        pool.shutdown(wait=True)
+    log._state.close()
+
+
+def check_whole(store: TestStore, acknowledged: dict[int, str]) -> None:
+    """Every acknowledged record is there, the chain holds, and the log can be written again."""
+    with store.open() as log:
+        receipt = log.append(chat("after the crash", "user-1"))
+        log.seal()
+    reader = store.reader()
+    found = texts(reader)
+    assert {index: found.get(index) for index in acknowledged} == acknowledged
+    assert found[receipt.index] == "after the crash"
+    previous = GENESIS
+    for index, raw in enumerate(reader.leaves(0, reader.size)):
+        leaf = parse(raw)
+        assert (leaf.index, leaf.prev) == (index, previous)
+        previous = leaf_hash(raw)
+    assert reader.sealed == reader.size - 1, "only the seal's own record may be unsealed"
+    assert not list((store.path / "wal").rglob("staging/*")), "a crash left staged files behind"
+    assert len(list(store.keys_path.glob("journal-*"))) == 1, "an old key journal survived"
+    temporary = [p for p in store.base.rglob(".*.tmp") if ".graves" not in p.parts]
+    assert not temporary, "a crash left temporary files behind"
+    wal_keys = {int(p.name[4:16]) for p in store.keys_path.glob("wal-*.key")}
+    wals = {int(p.stem) for p in (store.path / "wal").rglob("*.wal")}
+    assert wal_keys == wals, "WAL keys and files do not pair up"
+
+
+def fresh(base: Path, name: str) -> tuple[TestStore, dict[int, str]]:
+    store = TestStore(base / name)
+    store.base.mkdir()
+    acknowledged: dict[int, str] = {}
+    with store.create() as log:
+        for n in range(3):
+            acknowledged[log.append(chat(f"before {n}", f"user-{n}")).index] = f"before {n}"
+        log.seal()
+        acknowledged[log.append(chat("unsealed", "user-9")).index] = "unsealed"
+    return store, acknowledged
+
+
+def points(base: Path) -> int:
+    store, acknowledged = fresh(base, "count")
+    disk = FaultyDisk(store.base)
+    assert not run_until_death(store, disk, acknowledged)
+    check_whole(store, acknowledged)
+    return len(disk.calls)
+
+
+def deaths(total: int, mode: Mode, step: int = 1) -> Iterator[tuple[int, Mode]]:
+    for fatal in range(0, total, step):
+        yield fatal, mode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["before", "torn", "after", "power"])
+def test_every_point_of_death_loses_nothing_acknowledged(tmp_path: Path, mode: Mode) -> None:
+    total = points(tmp_path)
+    assert total >= 125, "the life is too short to prove much"
+    for fatal, how in deaths(total, mode):
+        store, acknowledged = fresh(tmp_path, f"{mode}-{fatal}")
+        disk = FaultyDisk(store.base, fatal, how)
+        assert run_until_death(store, disk, acknowledged), f"call {fatal} was never reached"
+        check_whole(store, acknowledged)
+
+
+@pytest.mark.slow
+def test_a_second_death_during_recovery_loses_nothing_either(tmp_path: Path) -> None:
+    total = points(tmp_path)
+    recovered_at_once = 0
+    for fatal, mode in deaths(total, "power", step=7):
+        for again in range(0, 40, 3):
+            store, acknowledged = fresh(tmp_path, f"{fatal}-{again}")
+            assert run_until_death(store, FaultyDisk(store.base, fatal, mode), acknowledged)
+            second = FaultyDisk(store.base, again, "torn")
+            try:
+                abandon(store.open(second))
+                recovered_at_once += 1
+            except (Killed, AirconError):
+                assert second.dead
+            check_whole(store, acknowledged)
+            if not second.dead:
+                break
+    assert recovered_at_once > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["before", "torn", "after", "power"])
+def test_a_store_whose_making_died_can_be_made_again(tmp_path: Path, mode: Mode) -> None:
+    first = TestStore(tmp_path / "whole")
+    first.base.mkdir()
+    whole = FaultyDisk(first.base)
+    abandon(first.create(whole))
+    for fatal in range(len(whole.calls)):
+        store = TestStore(tmp_path / f"{mode}-{fatal}")
+        store.base.mkdir()
+        with pytest.raises((Killed, AirconError)):
+            store.create(FaultyDisk(store.base, fatal, mode))
+        log = recreate(store)
+        acknowledged = {log.append(chat("first", "user-1")).index: "first"}
+        log.close()
+        check_whole(store, acknowledged)
+
+
+def recreate(store: TestStore) -> Log:
+    """What `aircon init` does after a crash: keep a key store that exists, finish the log."""
+    keys = KeyStore.open_or_create(store.keys_path, NoHolder(), origin=ORIGIN)
+    try:
+        return Log.create(store.path, keys, options=OPTIONS)
+    except UsageError:
+        return Log.open(store.path, keys, options=OPTIONS)
