@@ -116,6 +116,9 @@ def test_the_empty_log_has_one_root_only() -> None:
     assert parse_checkpoint_text(empty.text()) == empty
     with pytest.raises(FormatError, match="empty log"):
         Checkpoint("log", 0, bytes(32))
+    for size in (-1, 2**63):
+        with pytest.raises(FormatError, match="out of range"):
+            Checkpoint("log", size, bytes(32))
 
 
 def test_a_checkpoint_opens_with_the_key_of_its_origin_and_no_other() -> None:
