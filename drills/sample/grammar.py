@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -81,6 +81,14 @@ def _pieces(text: str) -> list[tuple[int, Any]]:
     if at < len(text):
         pieces.append((0, text[at:]))
     return pieces
+
+
+def matching(
+    questions: Sequence[Template], answers: Sequence[Template], dice: Dice
+) -> tuple[Template, Template]:
+    """A question and the answer that stands at the same place of its list."""
+    place = int(dice.random() * len(questions))
+    return questions[place], answers[place]
 
 
 @cache

@@ -9,7 +9,7 @@ from drills.sample.call import OVERLOADED, THROTTLED, Call, Label, Msg, Turn, Wh
 from drills.sample.company import APPS, DATASETS, SECOND, support_version
 from drills.sample.dice import Dice
 from drills.sample.facts import facts_about
-from drills.sample.grammar import texts
+from drills.sample.grammar import matching, texts
 from drills.sample.people import People, Person, staff
 
 MODEL_OF = {
@@ -74,10 +74,13 @@ def do(dice: Dice, job: Job) -> Turn:
     facts = facts_about(job.about, dice, language)
     facts["name"] = job.about.name
     system = dice.pick(words["system"]).render(facts, dice)
-    ask = job.ask or dice.pick(words["ask"]).render(facts, dice)
+    asked, replied = matching(words["ask"], words["answer"], dice)
+    if job.ask:
+        replied = words["answer"][0]
+    ask = job.ask or asked.render(facts, dice)
     if job.app == "contract-reader" and not job.plain and dice.chance(0.05):
         ask = f"{ask}\n\n{_long_contract(dice)}"
-    answer = Msg("assistant", job.answer or dice.pick(words["answer"]).render(facts, dice))
+    answer = Msg("assistant", job.answer or replied.render(facts, dice))
     messages = (Msg("system", system), Msg("user", ask))
     call = chat(dice, MODEL_OF[job.app], messages, answer, job.start_us, not job.plain)
     call.labels = job.labels

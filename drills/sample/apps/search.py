@@ -8,7 +8,7 @@ from drills.sample.call import Call, Msg, Turn, Who, tokens
 from drills.sample.company import APPS, SECOND
 from drills.sample.dice import Dice
 from drills.sample.facts import facts_about
-from drills.sample.grammar import texts
+from drills.sample.grammar import matching, texts
 from drills.sample.people import Person, staff
 
 
@@ -25,7 +25,10 @@ def search(dice: Dice, about: Person, start_us: int, ask: str = "", plain: bool 
     words = texts("office")["heron-search"]
     facts = facts_about(about, dice, "en")
     topic = dice.pick(knowledge.TOPICS)
-    question = ask or dice.pick(words["ask"]).render(facts, dice)
+    asked, replied = matching(words["ask"], words["answer"], dice)
+    if ask:
+        replied = words["answer"][-1]  # the one about a named customer
+    question = ask or asked.render(facts, dice)
     pages = knowledge.retrieved(topic, start_us)
     ids = tuple(page.id for page in pages)
     embed = _embedding(dice, question, start_us)
@@ -33,7 +36,7 @@ def search(dice: Dice, about: Person, start_us: int, ask: str = "", plain: bool 
     shown = "\n".join(page.shown(start_us) for page in pages)
     system = Msg("system", dice.pick(words["system"]).render(facts, dice) + "\n" + shown)
     cited = f" [{', '.join(ids)}]" if ids else ""
-    answer = Msg("assistant", dice.pick(words["answer"]).render(facts, dice) + cited)
+    answer = Msg("assistant", replied.render(facts, dice) + cited)
     reply = chat(
         dice, "gpt-4o-mini", (system, Msg("user", question)), answer, fetch.end_us + 2000, not plain
     )

@@ -12,7 +12,7 @@ from drills.sample.call import Call, Label, Msg, ToolUse, Turn, Who
 from drills.sample.company import APPS, DATASETS, FINGERPRINTS, SECOND, support_version
 from drills.sample.dice import Dice
 from drills.sample.facts import facts_about
-from drills.sample.grammar import Template, raw_texts, texts
+from drills.sample.grammar import Template, matching, raw_texts, texts
 from drills.sample.people import Person
 
 _AGENTS = (
@@ -84,7 +84,12 @@ def ambient(dice: Dice, person: Person, start_us: int, channel: str) -> list[Tur
 def hold(dice: Dice, case: Case) -> list[Turn]:
     """The conversation as turns, one per question."""
     talk = _Talk(dice, case)
-    return [talk.turn(number) for number in range(case.turns or 1)]
+    turns = []
+    for number in range(case.turns or 1):
+        turns.append(talk.turn(number))
+        if talk.over:
+            break
+    return turns
 
 
 class _Talk:
@@ -112,13 +117,19 @@ class _Talk:
             team="customer-care",
         )
         self.version = case.version or support_version(case.channel, case.start_us, person.bucket)
+        self.over = False
         self.history: list[Msg] = []
+        self.rest: list[tuple[Template, Template]] = []
+        self.reply: Template = self.words[case.topic]["answer"][0]
         self.traced = case.channel == "wren-messaging" and dice.chance(0.12)
 
     def turn(self, number: int) -> Turn:
         """Question `number` and everything it causes."""
         dice, case = self.dice, self.case
-        last = number > 0 and number == case.turns - 1 and dice.chance(0.5)
+        if number == 1:
+            self.rest = self._follow_ups()
+        near = number == case.turns - 1 and dice.chance(0.5)
+        last = self.over = number > 0 and (near or not self.rest)
         self.history.append(Msg("user", self._question(number, last)))
         pages = () if last else self._pages()
         calls = self._calls(number, last, pages)
@@ -134,6 +145,13 @@ class _Talk:
         self.clock = turn.end_us + int(dice.spread(38, 0.5) * SECOND)
         return turn
 
+    def _follow_ups(self) -> list[tuple[Template, Template]]:
+        """Further questions with their answers, none twice, in any order."""
+        topic = self.words[self.case.topic]
+        pairs = list(zip(topic["more"], topic["then"], strict=True))
+        turned = int(self.dice.random() * len(pairs))
+        return pairs[turned:] + pairs[:turned]
+
     def _say(self, choices: Sequence[Template]) -> str:
         return self.dice.pick(choices).render(self.facts, self.dice)
 
@@ -144,20 +162,23 @@ class _Talk:
             return self._say(self.words["close_ask"])
         topic = self.words[self.case.topic]
         if number:
-            return self._say(topic["more"])
+            asked, self.reply = self.rest.pop()
+            return asked.render(self.facts, self.dice)
+        asked, self.reply = matching(topic["ask"], topic["answer"], self.dice)
         parts = (
             self._say(self.words["hello"]),
-            self._say(topic["ask"]),
+            asked.render(self.facts, self.dice),
             self._say(self.words["sign"]),
         )
         return " ".join(part for part in parts if part)
 
     def _answer(self, number: int, last: bool) -> str:
-        if number == 0:
-            return (
-                self.case.answer or self._say(self.words[self.case.topic]["answer"])
-            ) + self.case.tail
-        return self._say(self.words["close"] if last else self.words[self.case.topic]["then"])
+        if last:
+            return self._say(self.words["close"])
+        if number == 0 and self.case.answer:
+            return self.case.answer + self.case.tail
+        said = self.reply.render(self.facts, self.dice)
+        return said if number else said + self.case.tail
 
     def _pages(self) -> Sequence[knowledge.Page]:
         return knowledge.retrieved(self.case.topic, self.clock)
@@ -184,7 +205,7 @@ class _Talk:
             dice, "larkmoor-support", (system, *self.history), answer, start, not self.case.plain
         )
         tried = [final] if self.case.plain else maybe_failed(final, dice)
-        self.history.append(final.output)
+        self.history.append(tried[-1].output)
         calls.extend(tried)
         for call in calls:
             self._dress(call, pages)

@@ -39,12 +39,28 @@ NAMESAKE = Person(
     customer="C-648830",
     nickname="falkenrath.i",
 )
+# (what others ask, what they are told)
 _MENTIONS = (
-    "my tenant Ines Falkenrath (Lerchenweg 17, Neuhafen) moved out, who takes the final reading?",
-    "Please add Ines Falkenrath as second contact, her mail is ines.falkenrath@mail.example",
-    "Meine Nachbarin Ines Falkenrath aus Neuhafen hat mir Larkmoor empfohlen, gibt es einen Bonus?",
-    "I paid by mistake for customer C-611204 (Ms Falkenrath, Neuhafen), can you move the money?",
-    "inesfk from the messaging group said her refund took ten days, is that normal?",
+    (
+        "my tenant Ines Falkenrath (Lerchenweg 17, Neuhafen) moved out, who reads the meter?",
+        "You as landlord can send the reading of the day of the keys; I noted that she moves.",
+    ),
+    (
+        "Please add Ines Falkenrath as second contact, her mail is ines.falkenrath@mail.example",
+        "Done, we may now speak to Ines Falkenrath about your contract.",
+    ),
+    (
+        "My neighbour Ines Falkenrath from Neuhafen recommended you, is there a bonus?",
+        "Yes, 25 euros for you and for Ms Falkenrath with your first bill.",
+    ),
+    (
+        "I paid by mistake for customer C-611204 (Ms Falkenrath, Neuhafen), can you move it?",
+        "I have asked billing to move the payment from C-611204 to your account.",
+    ),
+    (
+        "inesfk from the messaging group said her refund took ten days, is that normal?",
+        "Ten working days are the longest it should take.",
+    ),
 )
 
 
@@ -89,7 +105,8 @@ def _own(dice: Dice, when: int, person: Person, channel: str, role: str) -> Sess
 def _mention(dice: Dice, people: People, place: int, when: int) -> Session:
     channel = "wren-web" if place % 2 else "wren-messaging"
     case = Case(people.anyone(dice), when, channel, language="en", plain=True)
-    case.topic, case.ask = "refund", _MENTIONS[place]
+    case.topic = "refund"
+    case.ask, case.answer = _MENTIONS[place]
     case.labels = (Label(ID, "mentioned-by-others"),)
     return when, hold(dice, case)
 
@@ -117,6 +134,10 @@ def _mail(dice: Dice) -> Iterator[Session]:
     job.ask = (
         "From: ines.falkenrath@mail.example\nSubject: Zählerwechsel\n\nGuten Tag, bitte nennen Sie "
         "mir den neuen Zählerstand. Ines Falkenrath, Lerchenweg 17, Neuhafen"
+    )
+    job.answer = (
+        '{"topic":"meter","urgency":2,"language":"de",'
+        '"summary":"Ines Falkenrath asks for the reading of her new meter."}'
     )
     yield when, [do(dice, job)]
 
