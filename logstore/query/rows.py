@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ContentState = Literal["open", "undecoded", "destroyed", "no-key", "no-body", "absent", "locked"]
+ContentState = Literal[
+    "open", "undecoded", "destroyed", "no-key", "no-body", "absent", "tampered", "locked"
+]
 """``open``: read and decoded; ``undecoded``: read, but its decoder could not; ``destroyed``,
 ``no-key``, ``absent``: the body exists but its key was destroyed, is not in this key store, or
-the body object is gone; ``no-body``: there never was one; ``locked``: no passphrase was given."""
+the body object is gone; ``tampered``: it contradicts its leaf; ``no-body``: there never was one;
+``locked``: no passphrase was given."""
 
 
 class Row(msgspec.Struct, frozen=True):

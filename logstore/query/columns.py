@@ -1,0 +1,78 @@
+"""Columns of the working copy: the clear ones of the index, then the decrypted ones."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from logstore.formats.clearfields import FIELDS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CLEAR_COLUMNS = (
+    "index", "id", "kind", "time_us", "recorded_us", "source", "seq", "by", "subjects",
+    "body_len", *(field.column for field in FIELDS),
+)  # fmt: skip
+"""Clear columns that queries see, in order; `subjects` holds key tokens."""
+
+TEXT_COLUMNS = (
+    "system_text", "input_text", "output_text", "tool_text", "error_message", "note",
+)  # fmt: skip
+"""Decrypted texts that a search over every field looks in."""
+
+CONTENT_COLUMNS = (
+    "user_id", "more_users", "session_id", "conversation_id", "actor", "client_address",
+    "response_id", "trace_id", "span_id", "parent_span_id", *TEXT_COLUMNS, "ask_at", "parts",
+    "span_key", "response_key", "content_state",
+)  # fmt: skip
+"""Decrypted columns of the `records` table, in order."""
+
+CONTENT_WORDS = frozenset(CONTENT_COLUMNS) | {
+    "user_ids", "text", "role", "arguments", "call_id", "interaction_id", "is_primary",
+}  # fmt: skip
+"""Column names that exist only with the passphrase; used to say so when one is missing."""
+
+
+@functools.cache
+def content_schema() -> pa.Schema:
+    """Arrow schema of the decrypted columns.
+
+    `parts` lists every message part: `side` (system, input, output), `position` of its message,
+    and where its text stands: `at` and `len` in characters of column `col`.
+    """
+    import pyarrow as pa
+
+    part = pa.struct(
+        [
+            ("side", pa.string()),
+            ("position", pa.int32()),
+            ("role", pa.string()),
+            ("type", pa.string()),
+            ("name", pa.string()),
+            ("call_id", pa.string()),
+            ("col", pa.string()),
+            ("at", pa.int32()),
+            ("len", pa.int32()),
+        ]
+    )
+    special = {
+        "more_users": pa.list_(pa.string()),
+        "ask_at": pa.int32(),
+        "parts": pa.list_(part),
+        "span_key": pa.uint64(),
+        "response_key": pa.uint64(),
+    }
+    return pa.schema([(name, special.get(name, pa.string())) for name in CONTENT_COLUMNS])
+
+
+@functools.cache
+def records_schema() -> pa.Schema:
+    """Arrow schema of the `records` table: clear columns, `clear` JSON of events, content."""
+    import pyarrow as pa
+
+    from logstore.formats.columns import schema
+
+    clear = schema()
+    fields = [clear.field(name) for name in CLEAR_COLUMNS]
+    return pa.schema([*fields, pa.field("clear", pa.string()), *content_schema()])

@@ -1,0 +1,59 @@
+"""Records newer than the last part, in memory: never on disk, so never plaintext on disk."""
+
+# ruff: noqa: S608 - names inside SQL are constants of this package; values are bound
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+_numbers = count()
+
+
+class TailTable:
+    """One table of the instance that grows at its end.
+
+    Attributes:
+        begin: index of its first record.
+        end: index just behind its last record.
+        name: its SQL name.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection, schema: pa.Schema, begin: int) -> None:
+        self.begin = self.end = begin
+        self.name = f"base.tail_{next(_numbers)}"
+        self._connection = connection
+        connection.register("tail_empty", schema.empty_table())
+        connection.execute(f"CREATE TABLE {self.name} AS SELECT * FROM tail_empty")
+        connection.unregister("tail_empty")
+
+    def extend(self, batches: Iterable[pa.RecordBatch | pa.Table]) -> None:
+        """Append records, in order."""
+        for batch in batches:
+            self._connection.register("tail_batch", batch)
+            self._connection.execute(f"INSERT INTO {self.name} SELECT * FROM tail_batch")
+            self._connection.unregister("tail_batch")
+            self.end += batch.num_rows
+
+    def take_over(self, other: TailTable) -> None:
+        """Copy what `other` holds from this table's begin on."""
+        if other.begin <= self.begin <= other.end:
+            self._connection.execute(
+                f"INSERT INTO {self.name} SELECT * FROM {other.name} WHERE index >= ?", [self.begin]
+            )
+            self.end = other.end
+
+    def to_arrow(self) -> pa.Table:
+        """Every record in it, in log order."""
+        return self._connection.execute(
+            f"SELECT * FROM {self.name} ORDER BY index"
+        ).to_arrow_table()
+
+    def drop(self) -> None:
+        """Remove it."""
+        self._connection.execute(f"DROP TABLE {self.name}")

@@ -1,0 +1,206 @@
+"""The views people query, and the one door through which later packages add theirs.
+
+A view is defined over ``base.records`` (one row per record of any kind) or over other views. With
+the passphrase it may use content columns; without it, only its clear form exists.
+"""
+
+# ruff: noqa: S608 - definitions are constants
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from logstore.errors import UsageError
+from logstore.formats.clearfields import FIELDS
+
+_NAME = re.compile(r"[a-z][a-z_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view.
+
+    Attributes:
+        name: its SQL name.
+        sql: its SELECT with content; None where it says nothing more than `clear_sql`.
+        clear_sql: its SELECT without content; None when it needs the passphrase.
+        help: one line for people.
+        needs_calls: it uses `interaction_id` or `is_primary`.
+    """
+
+    name: str
+    sql: str | None
+    clear_sql: str | None
+    help: str
+    needs_calls: bool = False
+
+    def select(self, *, content: bool) -> str | None:
+        """Its SELECT in this mode, or None when it needs the passphrase."""
+        return (self.sql or self.clear_sql) if content else self.clear_sql
+
+
+_views: dict[str, View] = {}
+
+
+def register_view(name: str, sql: str, needs_content: bool, *, help: str = "") -> None:  # noqa: A002
+    """Add a view before an engine is opened; the same definition twice is fine.
+
+    Args:
+        name: lower-case SQL name.
+        sql: one SELECT over the views here.
+        needs_content: it uses content columns, so it exists only with the passphrase.
+        help: one line for people.
+
+    Raises:
+        UsageError: the name is taken by another definition, or is no plain name.
+    """
+    add(View(name, sql if needs_content else None, None if needs_content else sql, help))
+
+
+def add(view: View) -> None:
+    """Add a view that has both forms; see `register_view`."""
+    if not _NAME.fullmatch(view.name):
+        raise UsageError(f"{view.name!r} is no name for a view")
+    if _views.setdefault(view.name, view) != view:
+        raise UsageError(f"there is a view {view.name} already")
+
+
+def registered() -> list[View]:
+    """Every view, in the order of registration."""
+    return list(_views.values())
+
+
+def find(name: str) -> View | None:
+    """A view by name."""
+    return _views.get(name)
+
+
+_CLEAR = ", ".join(f"r.{field.column}" for field in FIELDS)
+_HEAD = (
+    'r.index, r.id, make_timestamp(r.time_us) AS "time", r.time_us, '
+    'make_timestamp(r.recorded_us) AS recorded, r.recorded_us, r.source, r.seq, r."by", '
+    "r.subjects, r.body_len"
+)
+_CONTENT = (
+    "r.user_id, CASE WHEN r.user_id IS NULL THEN []::VARCHAR[] "
+    "ELSE list_prepend(r.user_id, coalesce(r.more_users, [])) END AS user_ids, "
+    "r.session_id, r.conversation_id, r.actor, r.client_address, r.response_id, r.trace_id, "
+    "r.span_id, r.parent_span_id, r.system_text, r.input_text, r.output_text, r.tool_text, "
+    "r.error_message, r.note, r.content_state"
+)
+_MODEL = "coalesce(response_model, request_model)"
+_CUT = (
+    "substring(CASE p.col WHEN 'system_text' THEN system_text WHEN 'input_text' THEN input_text "
+    "WHEN 'output_text' THEN output_text ELSE tool_text END, p.at + 1, p.len)"
+)
+_PARTS = (
+    'SELECT index, "time", time_us, application, session_id, user_id, '
+    f"{_MODEL} AS model, system_text, input_text, output_text, tool_text, unnest(parts) AS p "
+    'FROM (SELECT *, make_timestamp(time_us) AS "time" FROM base.records '
+    "WHERE kind = 'interaction')"
+)
+_SEEN = 'min("time") AS first_seen, max("time") AS last_seen'
+_EDGES = (
+    "SELECT 'dataset' AS from_kind, unnest(dataset_ids) AS from_name, \"time\", version FROM v "
+    "UNION ALL SELECT 'document', unnest(document_ids), \"time\", version FROM v "
+    "UNION ALL SELECT 'prompt', concat(prompt_name, '@', coalesce(prompt_version, '?')), "
+    '"time", version FROM v WHERE prompt_name IS NOT NULL '
+    "UNION ALL SELECT 'application', concat(application, '@', coalesce(application_version, '?')),"
+    ' "time", version FROM v WHERE application IS NOT NULL'
+)
+
+add(
+    View(
+        "interactions",
+        f"SELECT {_HEAD}, {_CLEAR}, {_CONTENT}, coalesce(c.root, r.index) AS interaction_id, "
+        "coalesce(c.is_primary, true) AS is_primary FROM base.records r "
+        "LEFT JOIN base.calls c ON c.index = r.index WHERE r.kind = 'interaction'",
+        f"SELECT {_HEAD}, {_CLEAR} FROM base.records r WHERE r.kind = 'interaction'",
+        "one row per captured call to a model, tool, retriever or agent",
+    )
+)
+add(
+    View(
+        "messages",
+        'SELECT index, "time", time_us, application, session_id, user_id, model, '
+        f"p.side, p.position, p.role, p.type, p.name, p.call_id, {_CUT} AS text FROM ({_PARTS})",
+        None,
+        "one row per message part: who said what",
+    )
+)
+add(
+    View(
+        "tool_calls",
+        'SELECT index, "time", time_us, application, session_id, user_id, model, '
+        f"p.side, p.name, p.call_id, {_CUT} AS arguments FROM ({_PARTS}) "
+        "WHERE p.type = 'tool_call'",
+        'SELECT index, make_timestamp(time_us) AS "time", time_us, application, '
+        f"{_MODEL} AS model, unnest(tool_names) AS name "
+        "FROM base.records WHERE kind = 'interaction'",
+        "one row per tool call; its arguments need the passphrase",
+    )
+)
+add(
+    View(
+        "sessions",
+        f"SELECT session_id, {_SEEN}, count(*) AS interactions, "
+        "count(DISTINCT user_id) AS users, list(DISTINCT user_id) AS user_ids, "
+        f"list(DISTINCT {_MODEL}) AS models, list(DISTINCT application) AS applications, "
+        "count(error_type) AS errors, sum(input_tokens)::BIGINT AS input_tokens, "
+        "sum(output_tokens)::BIGINT AS output_tokens FROM interactions "
+        "WHERE session_id IS NOT NULL GROUP BY session_id",
+        f"SELECT session, {_SEEN}, count(*) AS interactions, "
+        f"list(DISTINCT {_MODEL}) AS models, list(DISTINCT application) AS applications, "
+        "count(error_type) AS errors, sum(input_tokens)::BIGINT AS input_tokens, "
+        "sum(output_tokens)::BIGINT AS output_tokens FROM interactions "
+        "WHERE session IS NOT NULL GROUP BY session",
+        "one row per session; without the passphrase by its pseudonym",
+    )
+)
+add(
+    View(
+        "models",
+        None,
+        f"SELECT provider, {_MODEL} AS model, model_version, {_SEEN}, "
+        "count(*) AS interactions, count(error_type) AS errors, "
+        "sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens "
+        "FROM interactions GROUP BY ALL",
+        "each model and version: first and last seen, counts",
+    )
+)
+add(
+    View(
+        "users",
+        'SELECT user_id, min("time") AS first_seen, max("time") AS last_seen, '
+        "count(*) AS interactions, count(DISTINCT session_id) AS sessions, "
+        "list(DISTINCT application) AS applications, count(error_type) AS errors, "
+        "sum(input_tokens)::BIGINT AS input_tokens, "
+        "sum(output_tokens)::BIGINT AS output_tokens FROM "
+        '(SELECT "time", session_id, application, error_type, input_tokens, output_tokens, '
+        "unnest(user_ids) AS user_id FROM interactions) GROUP BY user_id",
+        None,
+        "each person named in a record: first and last seen, counts",
+    )
+)
+add(
+    View(
+        "lineage",
+        None,
+        'WITH v AS (SELECT "time", dataset_ids, document_ids, prompt_name, prompt_version, '
+        f"application, application_version, concat({_MODEL}, '@', "
+        "coalesce(model_version, '?')) AS version FROM interactions) "
+        f"SELECT from_kind, from_name, version AS to_model_version, {_SEEN}, "
+        f"count(*) AS interactions FROM ({_EDGES}) GROUP BY ALL",
+        "which dataset, document, prompt or application met which model version, and when",
+    )
+)
+add(
+    View(
+        "events",
+        f"SELECT {_HEAD}, r.kind, r.clear, r.note, r.content_state "
+        "FROM base.records r WHERE r.kind <> 'interaction'",
+        f"SELECT {_HEAD}, r.kind, r.clear FROM base.records r WHERE r.kind <> 'interaction'",
+        "every other record: keys, seals, access, incidents ... with its clear fields as JSON",
+    )
+)
