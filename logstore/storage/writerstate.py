@@ -84,7 +84,9 @@ class WriterState:
         files = wal_files(self._directory)
         if not self._open or not files or files[-1] != self.wal.path:
             self.load()
-        elif self.wal.size_on_disk() != self.wal.offset:
+            return
+        self.waiting = [old for old in self.waiting if old.path in files]  # others seal too
+        if self.wal.size_on_disk() != self.wal.offset:
             self._take_new_groups()
 
     def load(self) -> None:
