@@ -251,7 +251,8 @@ class _Layout:
         for text, cells_, column, most in zip(
             texts, widths, self._columns, self._most, strict=True
         ):
-            fitting = text if most == _WIDE else cells.clip(text, cells_)
+            whole = most == _WIDE or column.right  # a number is shown whole or not at all
+            fitting = text if whole else cells.clip(text, cells_)
             self.shortened += fitting != text
             shown.append(cells.pad(fitting, cells_, right=column.right))
         return "  ".join(shown).rstrip(" ")

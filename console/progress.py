@@ -44,6 +44,11 @@ class Progress:
         self._drawn = now
         diagnostics.status(self.line(done, total))
 
+    def bytes(self, done: int, total: int | None, count: int) -> None:
+        """Take note of bytes read and units made; the bar follows the bytes."""
+        share = None if not total else min(done, total) / total
+        self(count, None if not share else max(round(count / share), 1))
+
     def line(self, done: int, total: int | None = None) -> str:
         """The progress line as text."""
         elapsed = max(self._clock() - self._started, 1e-9)

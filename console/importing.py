@@ -1,0 +1,125 @@
+"""Runs an import for a command: where its journal and rejects lie, progress, and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.columns import Column
+from console.opening import OpenStore
+from console.progress import Progress
+from logstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from logstore.capture.importreport import FileReport, ImportReport
+    from logstore.storage.places import Places
+    from logstore.storage.reader import LogReader
+
+COLUMNS = (
+    Column("file", most=50),
+    Column("status"),
+    Column("taken", "int"),
+    Column("refused", "int"),
+    Column("formats", most=40),
+)
+"""Columns of an import's report."""
+
+_LISTED = 5
+
+
+def rejects_directory(places: Places) -> Path:
+    """Where refused lines are kept unless another place is named."""
+    return places.store.with_name(places.store.name + ".rejects")
+
+
+def import_paths(
+    store: OpenStore, paths: Iterable[str], *, rejects: Path | None = None, again: bool = False
+) -> ImportReport:
+    """Import files into an open store, with a progress line.
+
+    Raises:
+        UsageError: nothing could be opened for writing.
+        NotFound: a path does not exist.
+        NotDurable: the log could not be written.
+    """
+    from logstore.capture.importing import import_files
+    from logstore.capture.importstate import ImportState
+
+    if store.keys is None:
+        raise UsageError("an import needs the key store")
+    key = store.keys.purpose_key("imports")
+    journal = store.places.keys / "imports"
+    state = ImportState(journal, key, lambda source: last_seq(store.reader, source))
+    progress = Progress("importing", "records")
+
+    def on_progress(done: int, total: int | None, records: int) -> None:
+        progress.bytes(done, total, records)
+
+    try:
+        with progress:
+            return import_files(
+                store.log(),
+                paths,
+                state=state,
+                rejects_dir=rejects or rejects_directory(store.places),
+                on_progress=on_progress,
+                again=again,
+            )
+    finally:
+        state.close()
+
+
+def last_seq(reader: LogReader, source: str) -> int | None:
+    """The highest sequence number that a log holds for a source; None when it holds none."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from logstore.formats.leaf import parse
+
+    reader.refresh()
+    tail = (parse(leaf) for leaf in reader.tail.leaves)
+    found = [leaf.seq for leaf in tail if leaf.source == source and leaf.seq is not None]
+    for pin in reader.pins:
+        path = reader.index_path(pin)
+        chosen = pq.read_table(path, columns=["seq"], filters=pc.field("source") == source)
+        found += [seq for seq in chosen.column("seq").to_pylist() if seq is not None]
+    return max(found, default=None)
+
+
+def report_rows(report: ImportReport) -> Iterator[tuple[object, ...]]:
+    """One row for each file."""
+    for file in report.files:
+        formats = ", ".join(f"{name} {count:,}" for name, count in sorted(file.formats.items()))
+        yield file.path, file.status, file.taken, file.rejected, formats
+
+
+def report_lines(report: ImportReport) -> Iterator[str]:
+    """What a person must know beside the numbers: refusals, unreadable files, notes."""
+    for file in report.files:
+        if file.note:
+            yield f"{file.path}: {file.note}"
+        if file.status == "unrecognised":
+            yield f"{file.path}: no known format was found in it; nothing of it was stored"
+        else:
+            yield from _refusals(file)
+
+
+def _refusals(file: FileReport) -> Iterator[str]:
+    for refused in file.refused[:_LISTED]:
+        yield f"{file.path}, {refused.where}: {refused.reason}"
+    more = file.rejected - min(len(file.refused), _LISTED)
+    if file.rejected and more > 0:
+        yield f"{file.path}: and {more:,} more"
+    if file.rejects is not None:
+        yield f"{file.path}: every refusal is listed in {file.rejects}"
+
+
+def complete(report: ImportReport, named: Iterable[str]) -> bool:
+    """Whether everything is stored; in a directory, files that are no logs do not count."""
+    outright = {str(Path(path)) for path in named}
+    missing = any(
+        file.status == "unreadable" or (file.status == "unrecognised" and file.path in outright)
+        for file in report.files
+    )
+    return report.rejected == 0 and not missing

@@ -1,0 +1,252 @@
+"""Opens what a command needs: places, keys, the reader, the query engine, the writer. Lazily.
+
+Rules of this file:
+
+1. Trust comes from the policy file beside the store, never from the store.
+2. Nothing is opened before it is asked for; `close` closes what was opened.
+3. With `--clear-only` there is no key, so nothing can be signed and reading leaves no record. In
+   every other case each query and decryption is recorded before its result is seen
+   (`console.access`).
+4. An `OpenStore` is what the console's `Session` asks for; see `console.tui.session`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from console import passphrases
+from console.access import AccessRecorder
+from logstore.errors import CannotJudge, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from console.tui.session import Verdict
+    from logstore.formats.policy import Policy
+    from logstore.keys.holders import KekHolder
+    from logstore.keys.keystore import KeyStore
+    from logstore.query.engine import Engine
+    from logstore.query.explorer import Explorer
+    from logstore.storage.log import Log
+    from logstore.storage.places import Places
+    from logstore.storage.reader import LogReader
+
+VARIABLE = "AIRCON_STORE"
+"""Environment variable that names the default store."""
+
+DEFAULT_STORE = "evidence"
+"""The store where neither an option nor the environment names one."""
+
+_MAX_POLICY = 2**20
+
+
+def places(args: Namespace) -> Places:
+    """Where the store and its neighbours lie, by `--store`, `--keys`, `--policy`, environment."""
+    from logstore.storage.places import Places
+
+    found = Places.of(Path(args.store or os.environ.get(VARIABLE) or DEFAULT_STORE))
+    if getattr(args, "keys", None):
+        found = replace(found, keys=Path(args.keys).absolute())
+    if getattr(args, "policy", None):
+        found = replace(found, policy=Path(args.policy).absolute())
+    return found
+
+
+def policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        CannotJudge: there is none, so nobody is trusted.
+        FormatError: it is not a policy.
+    """
+    from logstore.formats.policy import parse_policy
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_POLICY + 1)
+    except FileNotFoundError:
+        raise CannotJudge(
+            f"there is no policy at {path}: without one no signature can be trusted",
+            todo="Give it with --policy; it was made by `aircon init`. Get it from whoever keeps"
+            " it, not from the store.",
+        ) from None
+    return parse_policy(data)
+
+
+class OpenStore:
+    """A store and what was opened of it.
+
+    Args:
+        args: the options of `console.arguments.STORE` and `PASSPHRASE`, and what else of
+            `clear_only` and `reason` the command has.
+        verb: the command, for access records.
+        needs_keys: open the key store even where the command has no `--clear-only`.
+
+    Attributes:
+        places: where everything lies.
+        verb: the command.
+    """
+
+    def __init__(self, args: Namespace, verb: str, *, needs_keys: bool = True) -> None:
+        self.places = places(args)
+        if not self.places.store.is_dir():
+            raise NotFound(
+                f"there is no store at {self.places.store}",
+                todo="Name it with --store or AIRCON_STORE, or make one with `aircon init`.",
+            )
+        self.verb = verb
+        self._args = args
+        self._clear_only = not needs_keys or bool(getattr(args, "clear_only", False))
+        self._holder: KekHolder | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close everything that was opened."""
+        self._stack.close()
+
+    # -- what it is made of -------------------------------------------------------------------
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Whom to trust."""
+        return policy(self.places.policy)
+
+    @cached_property
+    def keys(self) -> KeyStore | None:
+        """The opened key store; None with `--clear-only`.
+
+        Raises:
+            KeyUnavailable: there is no passphrase, or a wrong one.
+        """
+        if self._clear_only:
+            return None
+        if self._holder is None:
+            self._holder = passphrases.holder(self._args, self.places.keys)
+        return self._open_keys()
+
+    def _open_keys(self) -> KeyStore:
+        from logstore.keys.keystore import KeyStore
+
+        assert self._holder is not None
+        keys = KeyStore.open(self.places.keys, self._holder)
+        self._stack.callback(keys.close)
+        return keys
+
+    def _writing_keys(self) -> KeyStore:
+        # Of its own: reading threads catch up with the key journal while this one appends to it.
+        return self._open_keys()
+
+    @cached_property
+    def reader(self) -> LogReader:
+        """The verified reader."""
+        from logstore.storage.reader import LogReader
+
+        origin = getattr(self._args, "log", None)
+        return LogReader.open(self.places.store, policy=self.policy, keys=self.keys, origin=origin)
+
+    @cached_property
+    def recorder(self) -> AccessRecorder | None:
+        """Who writes access records; None with `--clear-only`."""
+        if self.keys is None:
+            return None
+        made = AccessRecorder(self.places.store, self._writing_keys, self._args, self.verb)
+        self._stack.callback(made.close)
+        return made
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The query engine."""
+        from logstore.query.engine import Engine
+
+        return self._stack.enter_context(
+            Engine.open(self.reader, work=self.places.work, on_access=self.recorder)
+        )
+
+    @cached_property
+    def explorer(self) -> Explorer:
+        """Questions over the records."""
+        from logstore.query.explorer import Explorer
+
+        return Explorer(self.engine)
+
+    def log(self) -> Log:
+        """The log, open for writing until this store is closed.
+
+        Raises:
+            UsageError: with `--clear-only`.
+        """
+        from logstore.storage.log import Log
+
+        if self.keys is None:
+            raise UsageError("writing needs the key store")
+        return self._stack.enter_context(Log.open(self.places.store, self.keys))
+
+    # -- what the console asks for ------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The log's name for the status line."""
+        return self.reader.origin
+
+    @property
+    def store(self) -> str:
+        """The store as a command line would name it; empty for the default store."""
+        usual = Path(os.environ.get(VARIABLE) or DEFAULT_STORE).absolute()
+        return "" if self.places.store == usual else str(self.places.store)
+
+    @property
+    def locked(self) -> bool:
+        """Whether content cannot be decrypted."""
+        return self._clear_only
+
+    def now_us(self) -> int:
+        """Wall clock, microseconds since 1970 UTC."""
+        return time.time_ns() // 1000
+
+    def unlock(self, passphrase: bytes) -> None:
+        """Open the key store of a store that was opened with `--clear-only`.
+
+        Raises:
+            PassphraseWrong: it does not open it.
+        """
+        from logstore.keys.holders import NoHolder, PassphraseHolder
+        from logstore.keys.keystore import KeyStore, holder_name
+
+        insecure = holder_name(self.places.keys) == NoHolder.name
+        holder: KekHolder = NoHolder() if insecure else PassphraseHolder(passphrase)
+        keys = KeyStore.open(self.places.keys, holder)
+        self._stack.callback(keys.close)
+        self._holder, self._clear_only = holder, False
+        for name in ("reader", "recorder", "engine", "explorer"):
+            self.__dict__.pop(name, None)
+        self.__dict__["keys"] = keys
+
+    def record_access(self, kind: str, facts: Mapping[str, object]) -> None:
+        """Append an ``access.*`` record with these facts in its body.
+
+        Raises:
+            WriterBusy: another process keeps the log.
+            NotDurable: it could not be recorded; the access must not happen.
+        """
+        if self.recorder is not None:
+            self.recorder.record(kind, {}, facts)
+
+    def verify(
+        self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+    ) -> Verdict:
+        """Check the whole log; `progress(done, total)` in records."""
+        from console.verifying import verdict
+
+        return verdict(self.places, self.policy, progress, cancelled)
