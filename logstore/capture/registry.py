@@ -13,10 +13,10 @@ Decoder = Callable[[bytes], Interaction]
 
 _HOME = "logstore.capture.decoders"
 _PLACES = {
-    "otlp.span": ("otlp", "decode_span_protobuf"),
-    "otlp.span+json": ("otlp", "decode_span_json"),
-    "otlp.log": ("otlp", "decode_log_protobuf"),
-    "otlp.log+json": ("otlp", "decode_log_json"),
+    "otlp.span": ("otlp_span", "decode_span"),
+    "otlp.span+json": ("otlp_span", "decode_span_json"),
+    "otlp.log": ("otlp_log", "decode_log"),
+    "otlp.log+json": ("otlp_log", "decode_log_json"),
     "litellm": ("litellm", "decode"),
     "bedrock": ("bedrock", "decode"),
     "openai.pair": ("openai", "decode"),

@@ -2,7 +2,8 @@
 
 Traps, seen in recorded payloads of 1.100.5: ``metadata.session_id`` of the caller arrives as
 ``trace_id`` while ``session_id`` is empty; ``user=`` stays in ``model_parameters``; the error's
-traceback holds file paths, so it is only kept as content.
+traceback holds file paths, so it is only kept as content; for other providers than OpenAI the
+response id and finish reason are LiteLLM's own, and so is the model of a streamed answer.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ _OPERATIONS = {
     "text_completion": "text_completion",
     "image_generation": "generate_content",
 }
+_SPEAKS_OPENAI = frozenset({None, "openai", "azure", "hosted_vllm", "openai_like"})
 _ALLOW = frozenset({"success", "not_run", "passed"})
 
 
@@ -90,6 +92,7 @@ def decode(raw: bytes) -> Interaction:
     _read_times(found, log)
     _read_response(found, log, obj(log.get("response")))
     _read_failure(found, log)
+    _note_rewriting(found)
     return note_gaps(found)
 
 
@@ -140,6 +143,17 @@ def _read_response(found: Interaction, log: Body, response: Body) -> None:
         status = text(obj(verdict).get("guardrail_status"))
         if status is not None:
             found.guardrail_verdicts.append("allow" if status in _ALLOW else "deny")
+
+
+def _note_rewriting(found: Interaction) -> None:
+    """Name what LiteLLM put in the provider's place: ids, reasons, the model of a stream."""
+    if found.error_type is None and found.provider not in _SPEAKS_OPENAI:
+        if (found.response_id or "").startswith("chatcmpl-"):
+            found.gaps.append("response-id-by-gateway")
+        if found.finish_reasons:
+            found.gaps.append("finish-reason-by-gateway")
+    if found.stream and found.response_model == found.request_model:
+        found.gaps.append("response-model-by-gateway")
 
 
 def _read_failure(found: Interaction, log: Body) -> None:
