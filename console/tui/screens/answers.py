@@ -1,0 +1,463 @@
+"""The explorer's state, and what happens when answers arrive. Keys are in `screens.explorer`.
+
+Rules of this file:
+
+1. Only message handlers on the UI thread change state; workers post messages and nothing else.
+2. Every question carries the turn it was asked in; an answer from another turn is dropped.
+3. Nothing moves under the person's hands: new records move the cursor only while following.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.reactive import var
+from textual.screen import Screen
+
+from console.presenters import command, notices
+from console.presenters.figures import count, plural
+from console.presenters.spans import Line, line
+from console.presenters.verdict import Phase, Standing, summary
+from console.presenters.views import Bundle
+from console.tui import keys
+from console.tui.asking import Asker
+from console.tui.messages import (
+    Counted,
+    Exporting,
+    Grown,
+    Progressed,
+    Read,
+    Selected,
+    TailFailed,
+    Told,
+    Unlocked,
+    Verified,
+)
+from console.tui.screens.report import ReportScreen
+from console.tui.session import Session
+from console.tui.trail import Place, Trail
+from console.tui.widgets.detail_pane import DetailPane
+from console.tui.widgets.filter_bar import FilterBar
+from console.tui.widgets.histogram import TimeHistogram
+from console.tui.widgets.key_bar import KeyBar
+from console.tui.widgets.one_line import OneLine
+from console.tui.widgets.row_window import RowWindow
+from logstore.errors import AirconError
+from logstore.query.filters import Filter
+from logstore.query.rows import Row, Selection
+
+TAIL_S = 1.0
+"""The log is looked at again this often, in seconds."""
+NOTICE_S = 0.3
+"""An answer that takes longer than this is announced."""
+READ_S = 0.08
+"""The cursor must rest this long before its record is read."""
+RECOUNT_S = 5.0
+"""A growing log's histogram is counted again at most this often."""
+
+
+class AnswersScreen(Screen[None]):
+    """Widgets, state and answers of the explorer."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual's own shape
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - likewise
+
+    follow: var[bool] = var(False, init=False)
+    reading: var[bool] = var(False, init=False)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.asker = Asker(self, session)
+        self.trail = Trail()
+        self.trail.go(Place(Filter(kind="interaction")))
+        self.selection: Selection | None = None
+        self.standing = Standing()
+        self.pending = 0
+        self.busy_since: float | None = None
+        self.exporting = False
+        self._turn = 0
+        self._read_index = -1
+        self._tailing = False
+        self._tail_error = ""
+        self._counted_at = 0.0
+        self._counted_for = -1
+
+    def compose(self) -> ComposeResult:
+        """Status, filter, histogram, table and detail, command line, keys."""
+        yield OneLine(id="status")
+        yield FilterBar(id="filter")
+        yield TimeHistogram(id="histogram")
+        with Horizontal(id="main"):
+            yield RowWindow(id="rows")
+            yield DetailPane(self.session.store, id="detail")
+        yield OneLine(id="command")
+        yield KeyBar(id="keys")
+
+    @property
+    def rows(self) -> RowWindow:
+        """The table."""
+        return self.query_one(RowWindow)
+
+    @property
+    def detail(self) -> DetailPane:
+        """The detail."""
+        return self.query_one(DetailPane)
+
+    @property
+    def wide(self) -> bool:
+        """Whether table and detail stand side by side."""
+        return self.size.width >= 120
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.rows.row
+
+    def on_mount(self) -> None:
+        """Ask the first question; verification starts when the first rows are there."""
+        self.rows.focus()
+        self.ask()
+        self.set_interval(TAIL_S, self.look_again)
+        self.set_interval(1.0, self._say_waiting)
+
+    # -- asking ----------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Ask for what the trail says."""
+        self._turn += 1
+        self._counted_for = -1
+        place = self.trail.here
+        self.query_one(FilterBar).show(place.words())
+        self.query_one(TimeHistogram).show_counts(None)
+        self.pending = 0
+        if self.busy_since is not None:
+            self.session.explorer.cancel()
+        if place.fixed is not None:
+            self.post_message(Selected(self._turn, place.fixed))
+        else:
+            self.busy_since = time.monotonic()
+            self.set_timer(NOTICE_S, partial(self._say_searching, self._turn))
+            self.asker.select(self._turn, place)
+        self.show_lines()
+
+    def go(self, place: Place) -> None:
+        """Go on to another place and ask for it."""
+        row = self.row
+        self.trail.leave_at(row.index if row else None)
+        self.trail.go(place)
+        self.ask()
+
+    def new_turn(self) -> int:
+        """A new question that is not on the trail yet."""
+        self._turn += 1
+        self.busy_since = time.monotonic()
+        self.set_timer(NOTICE_S, partial(self._say_searching, self._turn))
+        return self._turn
+
+    def look_again(self) -> None:
+        """See what the writer added."""
+        if self._tailing or self.busy_since is not None:
+            return
+        self._tailing = True
+        chosen = self.selection if self.trail.here.fixed is None else None
+        self.asker.grow(self._turn, chosen, self.standing.size)
+
+    def verify(self) -> None:
+        """Check the whole log in the background."""
+        self._stand(replace(self.standing, phase="running", done=0, total=0, lines=()))
+        self.asker.verify()
+
+    def recount(self) -> None:
+        """Count over time again."""
+        if self.selection is not None and self.selection.count:
+            self._counted_at = time.monotonic()
+            self._counted_for = self.selection.count
+            buckets = self.query_one(TimeHistogram).buckets
+            self.asker.histogram(self._turn, self.selection, buckets)
+
+    # -- answers ---------------------------------------------------------------------------
+
+    @on(Selected)
+    def _selected(self, message: Selected) -> None:
+        if message.turn != self._turn:
+            return
+        self.busy_since = None
+        if isinstance(message.found, AirconError):
+            self.selection = None
+            self.rows.show_notice(notices.failed(message.found, self.rows.size.width))
+            self._nothing_to_read()
+            self.show_lines()
+            return
+        if message.found.label and self.trail.here.fixed is None:
+            # Similar text was looked for: it becomes a place now that there is an answer.
+            row = self.row
+            self.trail.leave_at(row.index if row else None)
+            origin = row.id if row else ""
+            self.trail.go(Place(message.found.filter, message.found, origin))
+            self.query_one(FilterBar).show(self.trail.here.words())
+        self._show_selection(message.found)
+
+    def _show_selection(self, found: Selection) -> None:
+        self.selection = found
+        self._stand(replace(self.standing, size=max(found.size, self.standing.size)))
+        if found.count:
+            self.rows.show_rows(self._load(found), found.count, cursor=self._cursor_in(found))
+            self.recount()
+        else:
+            locked = self.session.locked
+            words = notices.nothing(self.trail.here.filter, found.size, locked=locked)
+            self.rows.show_notice(words)
+            self._nothing_to_read()
+        self.show_lines()
+        if self.standing.phase == "waiting":
+            self.verify()
+
+    @on(Counted)
+    def _counted(self, message: Counted) -> None:
+        if message.turn == self._turn and not isinstance(message.found, AirconError):
+            self.query_one(TimeHistogram).show_counts(message.found)
+
+    @on(Read)
+    def _read(self, message: Read) -> None:
+        if message.index != self._read_index:
+            return
+        if isinstance(message.found, AirconError):
+            self.detail.show_message(notices.failed(message.found, self.detail.size.width))
+        else:
+            self.detail.show_bundle(message.found)
+        self.show_lines()
+
+    @on(Grown)
+    def _grown(self, message: Grown) -> None:
+        self._tailing = False
+        self._tail_error = ""
+        extent = message.extent
+        self._stand(
+            replace(
+                self.standing,
+                size=max(extent.size, self.standing.size),
+                signed=extent.signed,
+                sealed=extent.sealed,
+                witnessed=extent.witnessed,
+            )
+        )
+        if message.turn != self._turn or message.found is None:
+            return
+        before = self.selection.count if self.selection else 0
+        self.selection = found = message.found
+        if not before:
+            self._show_selection(found)
+            return
+        moving = self.follow and self.rows.at_end
+        self.pending = 0 if moving else self.pending + found.count - before
+        self.rows.grow(self._load(found), found.count, follow=moving)
+        if time.monotonic() - self._counted_at > RECOUNT_S:
+            self.recount()
+        self.show_lines()
+
+    @on(TailFailed)
+    def _tail_failed(self, message: TailFailed) -> None:
+        self._tailing = False
+        self._tail_error = message.error.what
+        self.show_lines()
+
+    @on(Progressed)
+    def _progressed(self, message: Progressed) -> None:
+        if self.standing.phase == "running":
+            self._stand(replace(self.standing, done=message.done, total=message.total))
+
+    @on(Verified)
+    def _verified(self, message: Verified) -> None:
+        found, phase = message.found, self.standing.phase
+        if found is None:
+            if phase == "running":
+                self._stand(replace(self.standing, phase="stopped"))
+        elif isinstance(found, AirconError):
+            lines = tuple(found.diagnostics())
+            self._stand(replace(self.standing, phase="failed", lines=lines))
+        else:
+            answer: Phase = found.state
+            self._stand(
+                replace(
+                    self.standing,
+                    phase=answer,
+                    checkpoint=found.checkpoint,
+                    size=max(found.size, self.standing.size),
+                    lines=found.lines,
+                )
+            )
+
+    @on(Unlocked)
+    def _unlocked(self, message: Unlocked) -> None:
+        if message.error is not None:
+            self.tell(" ".join(message.error.diagnostics()), bad=True)
+            return
+        self.tell("Unlocked: content is readable and every look at it is recorded.")
+        self._read_index = -1
+        self.ask()
+
+    @on(Told)
+    def _told(self, message: Told) -> None:
+        self.exporting = False
+        self.tell(message.words, bad=message.bad)
+        self.show_lines()
+
+    @on(Exporting)
+    def _export_moves(self, message: Exporting) -> None:
+        self.exporting = True
+        share = f"{100 * message.done // max(message.total, 1)} %"
+        self._command((("Exporting ", "warn"), (share, "strong"), (" Esc stops", "dim")))
+
+    # -- what widgets say ------------------------------------------------------------------
+
+    @on(RowWindow.Moved)
+    def _moved(self, message: RowWindow.Moved) -> None:
+        if self.rows.at_end:
+            self.pending = 0
+        self.show_lines()
+        row = message.row
+        if row is None or row.index == self._read_index or not (self.wide or self.reading):
+            return
+        self.set_timer(READ_S, partial(self._rested, row.index))
+
+    @on(RowWindow.LoadFailed)
+    def _load_failed(self, message: RowWindow.LoadFailed) -> None:
+        self.rows.show_notice(notices.failed(message.error, self.rows.size.width))
+
+    @on(TimeHistogram.Resized)
+    def _buckets_changed(self) -> None:
+        self.recount()
+
+    def _rested(self, index: int) -> None:
+        row = self.row
+        if row is not None and row.index == index:
+            self.read(index)
+
+    def read(self, index: int) -> None:
+        """Read a record into the detail."""
+        if index != self._read_index:
+            self._read_index = index
+            self.asker.read(index)
+
+    # -- the lines around ------------------------------------------------------------------
+
+    def tell(self, words: str, *, bad: bool = False) -> None:
+        """A sentence for the person that goes by itself."""
+        from console.text import safe_text
+
+        severity = "error" if bad else "information"
+        self.notify(safe_text(words), severity=severity, markup=False, timeout=8)
+
+    def show_lines(self) -> None:
+        """Refresh status, command line and key bar."""
+        self._show_status()
+        if not self.exporting:
+            self._command(self._command_words())
+        self.query_one(KeyBar).show(self._keys())
+
+    def on_descendant_focus(self, _: events.DescendantFocus) -> None:
+        """The key bar follows the focus."""
+        self.show_lines()
+
+    def on_descendant_blur(self, _: events.DescendantBlur) -> None:
+        """Likewise."""
+        self.show_lines()
+
+    def on_resize(self) -> None:
+        """Side by side, the detail follows the cursor."""
+        if self.wide and self.row is not None:
+            self.read(self.row.index)
+        self.show_lines()
+
+    def _keys(self) -> list[tuple[str, str, str]]:
+        focused = self.focused
+        if focused is not None and self.query_one(FilterBar) in focused.ancestors_with_self:
+            return keys.FILTER_BAR
+        if focused is not None and self.detail in focused.ancestors_with_self:
+            return keys.DETAIL_BAR
+        if isinstance(focused, TimeHistogram):
+            return keys.TIME_BAR
+        return keys.bar(keys.TABLE_KEYS_DEEP if self.trail.depth > 1 else keys.TABLE_KEYS)
+
+    def _show_status(self) -> None:
+        brief = self.size.width < 110
+        left = line((f" {self.session.name} ", "strong"), " ")
+        right: list[str | tuple[str, str]] = []
+        if self._tail_error:
+            right.append((" ! NOT UPDATING ", "bad"))
+        if self.session.locked:
+            right.append(
+                (" ⊘ LOCKED " if brief else " ⊘ LOCKED clear fields only, u unlocks ", "warn")
+            )
+        if self.follow:
+            right.append((" ▶ FOLLOWING " if self.rows.at_end else " ‖ PAUSED ", "good"))
+        if self.pending:
+            right.append((f" {count(self.pending)} new ↓ ", "warn"))
+        self.query_one("#status", OneLine).show(
+            (*left, *summary(self.standing, brief=brief)),
+            line(*right),  # type: ignore[arg-type]
+        )
+
+    def _command(self, left: tuple[tuple[str, str], ...]) -> None:
+        chosen, rows = self.selection, self.rows
+        right: Line = ()
+        if self.busy_since is not None:
+            right = line(("searching… ", "warn"))
+        elif chosen is not None and chosen.count:
+            at = count(rows.cursor + 1) + "/" if self.size.width >= 60 else ""
+            right = line((f"{at}{plural(chosen.count, 'record')} ", "dim"))
+        self.query_one("#command", OneLine).show(line(*left), right)  # type: ignore[arg-type]
+
+    def _command_words(self) -> tuple[tuple[str, str], ...]:
+        here, store = self.trail.here, self.session.store
+        focused = self.focused
+        bundle = self.detail.bundle
+        if focused is not None and self.detail in focused.ancestors_with_self and bundle:
+            return ((" $ ", "dim"), (command.show(bundle.detail.row.id, store), "key"))
+        if here.fixed is not None:
+            return ((f" {here.words()}, from ", "dim"), (command.show(here.origin, store), "key"))
+        return ((" $ ", "dim"), (command.search(here.filter, store), "key"))
+
+    def _load(self, chosen: Selection):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        return partial(self.session.explorer.rows, chosen)
+
+    def _cursor_in(self, found: Selection) -> int | None:
+        wanted = self.trail.here.cursor
+        if wanted is None:
+            return None
+        if isinstance(found.indexes, range):
+            return wanted - found.indexes.start
+        return int(found.indexes.searchsorted(wanted))
+
+    def _nothing_to_read(self) -> None:
+        self._read_index = -1
+        self.detail.show_message([line(("  ○ No record to read.", "dim"))])
+
+    def _stand(self, standing: Standing) -> None:
+        self.standing = standing
+        self.rows.show_standing(standing)
+        self.detail.show_standing(standing)
+        self._show_status()
+        if isinstance(self.app.screen, ReportScreen):
+            self.app.screen.show_standing(standing)
+
+    def _say_searching(self, turn: int) -> None:
+        if turn == self._turn and self.busy_since is not None:
+            waited = int(time.monotonic() - self.busy_since)
+            self.rows.show_notice(notices.searching(waited))
+
+    def _say_waiting(self) -> None:
+        if self.busy_since is not None and time.monotonic() - self.busy_since >= 1:
+            self._say_searching(self._turn)
+
+    def shown_bundle(self) -> Bundle | None:
+        """The record in the detail, when it is the one under the cursor."""
+        bundle, row = self.detail.bundle, self.row
+        same = bundle is not None and row is not None and bundle.detail.row.index == row.index
+        return bundle if same else None

@@ -1,0 +1,1 @@
+"""Widgets of the console. Log text reaches them only through `console.presenters`."""
