@@ -65,7 +65,7 @@ def parse(content: bytes) -> Body:
     """
     try:
         return _decoder.decode(content)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"content cannot be read: {error}") from None
 
 

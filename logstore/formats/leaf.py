@@ -108,7 +108,7 @@ def parse(data: bytes) -> Leaf:
         raise FormatError(f"leaf of {len(data)} bytes; the format allows {MAX_LEAF}")
     try:
         leaf = _decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"not a leaf: {error}") from None
     if _encoder.encode(leaf) != data:
         raise FormatError(

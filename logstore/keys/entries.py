@@ -71,7 +71,7 @@ def open_page(kek: bytes, sealed: bytes, place: bytes) -> list[KeyEntry | Tombst
         ) from None
     try:
         return _decoder.decode(plain)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"a page of the key journal cannot be read: {error}") from None
 
 

@@ -68,7 +68,7 @@ def parse_log_file(data: bytes) -> LogFile:
     """
     try:
         log = msgspec.json.decode(data, type=LogFile)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"log.json cannot be read: {error}") from None
     if log.format != LOG_FORMAT or log.encode() != data:
         raise FormatError("log.json is not in its one spelling")

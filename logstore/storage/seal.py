@@ -70,7 +70,7 @@ def parse_seal(data: bytes) -> Seal:
     """
     try:
         seal = msgspec.json.decode(data, type=Seal)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"seal cannot be read: {error}") from None
     if seal.format != FORMAT or seal.encode() != data:
         raise FormatError("seal is not in its one spelling")

@@ -79,7 +79,7 @@ class SegmentSealer:
         """The whole staged segment that starts at `first`, if a crash left one."""
         try:
             intent = msgspec.json.decode((self._folder(first) / _INTENT).read_bytes(), type=Intent)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return None
         return intent if intent.pin.first == first else None
 
