@@ -289,3 +289,12 @@ def test_a_million_leaf_hashes_are_integrated_fast_and_proved_from_blocks_at_onc
     assert len(proof) == 20
     assert rate > 150_000, f"{rate:,.0f} leaf hashes a second"  # 1.4 M/s on an idle machine
     assert took < 0.1, f"{took * 1000:.1f} ms for one proof"  # 1.3 ms on an idle machine
+
+
+def test_a_proof_that_climbs_above_its_tree_is_refused_though_a_larger_tree_has_that_root() -> None:
+    hashes = leaves(4)
+    root, left = merkle.root(hashes), merkle.root(hashes[:2])
+    with pytest.raises(FormatError, match="too long"):
+        merkle.verify_inclusion(0, 1, hashes[1], [hashes[0]], merkle.root(hashes[:2]))
+    with pytest.raises(FormatError, match="too long"):
+        merkle.verify_consistency(1, 2, [hashes[3], left], hashes[2], root)
