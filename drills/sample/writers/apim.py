@@ -17,7 +17,7 @@ from drills.sample.writers.files import Files, Sink, week
 from drills.sample.writers.ids import request_id
 
 FORMAT = "apim.llm"
-_PIECE = 400
+_PIECE = 160
 
 
 class ApimWriter:
