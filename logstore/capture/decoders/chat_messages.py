@@ -109,6 +109,7 @@ _UNTYPED = {
 _CALL_ITEMS = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _RESULT_ITEMS = frozenset({"function_call_output", "custom_tool_call_output"})
 
+
 def parts_of(content: object) -> list[Part]:
     """The parts of a message's content: a string, a part, or a list of them."""
     if content is None or content == "":
@@ -149,7 +150,7 @@ def message_of(item: object, role: str = "user") -> Message:
         message = message_of(inner, role)
         message.finish_reason = _word(item, ("finish_reason", "done_reason", "finishReason"))
         return message
-    kind = item.get("type")
+    kind = _word(item, ("type",))
     if kind in _CALL_ITEMS or kind in _RESULT_ITEMS or kind == "reasoning":
         return Message("tool" if kind in _RESULT_ITEMS else "assistant", [part_of(item)])
     said = item.get("role") or (kind if kind in ROLES or kind in ("system", "tool") else None)
@@ -159,6 +160,14 @@ def message_of(item: object, role: str = "user") -> Message:
         _message_parts(item, named),
         finish_reason=_word(item, ("finish_reason", "stop_reason", "stopReason", "finishReason")),
     )
+
+
+def speakers(messages: object) -> list[str]:
+    """Names that participants other than tools bear (`name` of a message), which we do not map."""
+    if not isinstance(messages, list):
+        return []
+    named = (item for item in messages if isinstance(item, dict) and item.get("role") != "tool")
+    return [name for item in named if (name := _word(item, ("name",)))]
 
 
 def hoist(messages: Iterable[Message]) -> tuple[list[Part], list[Message]]:

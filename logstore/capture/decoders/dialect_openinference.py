@@ -7,7 +7,7 @@ fingerprint stand only in the JSON of output.value.
 from __future__ import annotations
 
 from logstore.capture.decoders import jsonvalues
-from logstore.capture.decoders.chat_messages import hoist, message_of
+from logstore.capture.decoders.chat_messages import hoist, message_of, speakers
 from logstore.capture.decoders.otlp_bodies import (
     answer,
     offer_asked,
@@ -69,6 +69,12 @@ def _messages(tree: Tree) -> list[Message]:
 def _finish(found: Found, rank: int) -> None:
     llm = branch(found.trees, "llm")
     system, asked = hoist(_messages(branch(llm, "input_messages")))
+    flat = [
+        branch(node, "message")
+        for node in in_order(branch(llm, "input_messages"))
+        if isinstance(node, dict)
+    ]
+    found.keep("message.names", speakers(flat))
     _offer(found, "system", system, rank)
     _offer(found, "input", asked, rank)
     _offer(found, "output", _messages(branch(llm, "output_messages")), rank)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from logstore.capture.decoders import jsonvalues
+from logstore.capture.decoders.chat_messages import speakers
 from logstore.capture.decoders.otlp_identity import IDENTITY, named
 from logstore.capture.interaction import Assurance, Subject
 
@@ -134,15 +135,16 @@ class Found:
             known = None if self.facts.get(place) else read(raw)
             if known:
                 self.facts[place] = known
+                self._note_speakers(place, raw)
             else:
                 if key:  # content without a key is a copy, out of a body kept elsewhere
                     self.keep(key, raw)
                 if known is None and place not in self.facts:
                     self.gaps.add("truncated")
 
-    def has_content(self, place: str) -> bool:
-        """Whether anybody offered content for `place`."""
-        return any(offered[1] == place for offered in self._content)
+    def _note_speakers(self, place: str, raw: object) -> None:
+        if place == "input" and not (isinstance(raw, str) and '"name"' not in raw):
+            self.keep("message.names", speakers(jsonvalues.loaded(raw)))
 
     def grow(self, key: str, value: object) -> bool:
         """Put a flattened attribute into the tree; False when it is nested too deeply."""
@@ -159,14 +161,12 @@ class Found:
         return True
 
 
-def branch(tree: Tree, *path: str) -> Tree:
+def branch(tree: object, *path: str) -> Tree:
     """The object at a path of the tree, empty when there is none."""
-    node: Any = tree
+    node = tree
     for step in path:
-        node = node.get(step)
-        if not isinstance(node, dict):
-            return {}
-    return node  # type: ignore[no-any-return]
+        node = node.get(step) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}
 
 
 def in_order(tree: Tree) -> Iterator[Any]:

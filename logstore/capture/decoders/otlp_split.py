@@ -19,7 +19,14 @@ from typing import BinaryIO, Literal, NamedTuple
 
 import msgspec
 
-from logstore.capture.decoders.otlp_attributes import JsonAnyValue, hex_id, hex_of
+from logstore.capture.decoders.otlp_attributes import (
+    Budget,
+    JsonAnyValue,
+    hex_id,
+    hex_of,
+    json_value,
+    protobuf_value,
+)
 from logstore.capture.decoders.otlp_identity import IDENTITY, TraceIdentities, identity_of
 from logstore.capture.decoders.otlp_wire import MAX_HEAD, Cut, cuts, encode_varint, varint
 from logstore.capture.items import Bad, Context, Item
@@ -166,7 +173,7 @@ def _span_reader() -> Callable[[Cut, str], _Head | Bad]:
         except DecodeError:
             return Bad(cut.request[:MAX_BAD], where, "not-a-span")
         pairs = [
-            (pair.key, pair.value.string_value or pair.value.int_value)
+            (pair.key, protobuf_value(pair.value, Budget()))
             for pair in span.attributes
             if pair.key in IDENTITY
         ]
@@ -222,7 +229,9 @@ def _resources(stream: BinaryIO, first: bytes) -> Iterator[tuple[bytes, str] | B
     while first:
         field = _top_field(stream, first)
         if field is None:
-            yield Bad(b"".join(batch)[:MAX_BAD], f"after resource {number}", "not-protobuf")
+            if batch:
+                yield b"".join(batch), f"to resource {number}"
+            yield Bad(first, f"after resource {number}", "not-protobuf")
             return
         batch.append(field)
         size += len(field)
@@ -346,13 +355,13 @@ def _json_head(item: Item, record: bytes) -> _Head | Bad:
 
 def _plain(value: msgspec.Raw) -> object:
     found = _any_value(value)
-    return None if found is None else found.string_value or found.int_value
+    return json_value(found, Budget())
 
 
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         return False
     return True
 

@@ -18,9 +18,7 @@ _TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<word>[A-Za-z_]+)|(?P<other>[^'"A-Za-z_]+)""",
     re.DOTALL,
 )
-_ESCAPE = re.compile(
-    r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL
-)
+_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _WORDS = {"None": "null", "True": "true", "False": "false", "e": "e", "E": "E"}
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t", "\n": ""}
 

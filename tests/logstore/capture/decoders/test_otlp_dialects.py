@@ -1,0 +1,300 @@
+"""What each vocabulary of attributes means, told by small spans made by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.otlp_made import event, read_log, read_span
+
+from logstore.capture.interaction import Message, Part, Subject
+
+ASKED = '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]'
+SAID = '[{"role":"assistant","parts":[{"type":"text","content":"hello"}],"finish_reason":"stop"}]'
+CALL = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-x",
+    "gen_ai.input.messages": ASKED,
+    "gen_ai.output.messages": SAID,
+}
+
+
+def test_times_are_microseconds_and_never_rounded_up():
+    made = read_span(CALL)
+    assert (made.start_us, made.end_us) == (1_700_000_000_000_000, 1_700_000_001_500_000)
+    assert "no-time" not in made.gaps
+    assert "no-time" in read_span(CALL, startTimeUnixNano="0").gaps
+
+
+@pytest.mark.parametrize("result", ["response", "result"])
+def test_parts_of_the_schema_and_of_its_own_example_are_both_read(result):
+    conversation = [
+        {"role": "user", "parts": [
+            {"type": "blob", "mime_type": "image/png", "modality": "image", "content": "aGk="},
+            {"type": "uri", "mime_type": "image/png", "uri": "https://x.example/a.png"},
+            {"type": "file", "file_id": "file-9"},
+        ]},
+        {"role": "assistant", "parts": [
+            {"type": "reasoning", "content": "hm"},
+            {"type": "tool_call", "id": "c1", "name": "look", "arguments": {"at": 1}},
+            {"type": "server_tool_call", "id": "s1", "name": "web",
+             "server_tool_call": {"type": "web_search"}},
+        ]},
+        {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", result: {"ok": 1}}]},
+        {"role": "user", "parts": [{"type": "hologram", "content": "new kind"}]},
+    ]  # fmt: skip
+    text = read_span({**CALL, "gen_ai.input.messages": json.dumps(conversation)})
+    structured = read_log({**CALL, "gen_ai.input.messages": conversation})
+    assert text.input == structured.input == [
+        Message("user", [
+            Part("blob", "aGk=", mime_type="image/png"),
+            Part("uri", "https://x.example/a.png", mime_type="image/png"),
+            Part("file", "", id="file-9"),
+        ]),
+        Message("assistant", [
+            Part("reasoning", "hm"),
+            Part("tool_call", '{"at":1}', id="c1", name="look"),
+            Part("server_tool_call", '{"type":"web_search"}', id="s1", name="web"),
+        ]),
+        Message("tool", [Part("tool_call_response", '{"ok":1}', id="c1")]),
+        Message("user", [Part("hologram", "new kind")]),
+    ]  # fmt: skip
+
+
+def test_bytes_in_a_log_event_equal_base64_on_the_span():
+    def asked(content: object) -> list:
+        part = {"type": "blob", "mime_type": "image/png", "content": content}
+        return [{"role": "user", "parts": [part]}]
+
+    on_log = read_log({**CALL, "gen_ai.input.messages": asked(b"\x89PNG")})
+    on_span = read_span({**CALL, "gen_ai.input.messages": json.dumps(asked("iVBORw=="))})
+    assert on_log.input == on_span.input
+
+
+def test_content_that_is_only_pointed_at_is_a_gap_and_its_address_is_kept():
+    made = read_span(
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.input.messages_ref": "s3://bucket/1_inputs.json",
+            "gen_ai.output.messages_ref": "s3://bucket/1_outputs.json",
+        }
+    )
+    assert "content-by-reference" in made.gaps
+    assert "content-not-captured" not in made.gaps
+    assert made.extra["gen_ai.input.messages_ref"] == "s3://bucket/1_inputs.json"
+
+
+def test_content_switched_off_at_the_source_is_a_gap():
+    bare = {key: value for key, value in CALL.items() if "messages" not in key}
+    assert "content-not-captured" in read_span(bare).gaps
+
+
+def test_message_json_cut_at_an_attribute_limit_is_kept_as_it_is():
+    made = read_span({**CALL, "gen_ai.output.messages": SAID[:40]})
+    assert made.extra["gen_ai.output.messages"] == SAID[:40]
+    assert {"truncated", "output-not-captured"} <= set(made.gaps)
+
+
+@pytest.mark.parametrize(
+    ("fields", "gap"),
+    [
+        ({"droppedAttributesCount": 2}, "dropped-attributes"),
+        ({"droppedEventsCount": 1}, "dropped-events"),
+        ({"traceState": "vendor=1,ot=th:c;rv:9"}, "sampled"),
+    ],
+)
+def test_what_the_sdk_says_it_dropped_is_a_gap(fields, gap):
+    assert gap in read_span(CALL, **fields).gaps
+    assert gap not in read_span(CALL, traceState="ot=th:0").gaps
+
+
+def test_a_tool_span_is_a_call_and_its_result():
+    made = read_span(
+        {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": "refund",
+            "gen_ai.tool.call.id": "c7",
+            "gen_ai.tool.call.arguments": '{"amount": 10}',
+            "gen_ai.tool.call.result": {"ok": True},
+        }
+    )
+    assert made.tool_names == ["refund"]
+    call = Part("tool_call", '{"amount": 10}', id="c7", name="refund")
+    done = Part("tool_call_response", '{"ok":true}', id="c7", name="refund")
+    assert made.input == [Message("assistant", [call])]
+    assert made.output == [Message("tool", [done])]
+
+
+def test_one_message_per_event_as_it_was_until_1_36():
+    asked = read_log(
+        {"gen_ai.system": "openai"}, name="gen_ai.user.message", body={"content": "hi"}
+    )
+    assert asked.operation == "chat"
+    assert asked.dialect == "gen_ai_legacy"
+    assert asked.input == [Message("user", [Part("text", "hi")])]
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    said = read_log(
+        {"gen_ai.system": "openai", "event.name": "gen_ai.choice"},
+        body={"index": 0, "finish_reason": "tool_calls", "message": {"tool_calls": [call]}},
+    )
+    assert said.output[0].parts == [Part("tool_call", "{}", id="c1", name="look")]
+    assert (said.finish_reasons, said.tool_names) == (["tool_calls"], ["look"])
+    done = read_log({}, name="gen_ai.tool.message", body={"id": "c1", "content": "seen"})
+    assert done.input == [Message("tool", [Part("tool_call_response", "seen", id="c1")])]
+
+
+def test_span_events_of_older_conventions_give_content_when_nothing_else_does():
+    old = {"gen_ai.system": "openai", "gen_ai.request.model": "m", "gen_ai.response.id": "r"}
+    events = [
+        event("gen_ai.content.prompt", {"gen_ai.prompt": '[{"role":"user","content":"hi"}]'}),
+        event("gen_ai.content.completion", {"gen_ai.completion": '[{"content":"hello"}]'}),
+    ]
+    made = read_span(old, events=events)
+    assert made.input == [Message("user", [Part("text", "hi")])]
+    assert made.output == [Message("assistant", [Part("text", "hello")])]
+    newer = read_span({**CALL, **old}, events=events)
+    assert newer.output[0].finish_reason == "stop"
+
+
+def test_traceloop_0_62_is_gen_ai_with_its_own_odds_and_ends():
+    made = read_span(
+        {
+            **CALL,
+            "gen_ai.is_streaming": True,
+            "gen_ai.user": "user-1",
+            "gen_ai.openai.response.system_fingerprint": "fp_1",
+            "gen_ai.usage.reasoning_tokens": 7,
+            "gen_ai.usage.total_tokens": 30,
+        },
+        events=[event("llm.content.completion.chunk", {})] * 3,
+    )
+    assert made.dialect == "traceloop"
+    assert (made.stream, made.ttft_us, made.system_fingerprint) == (True, 250_000, "fp_1")
+    assert made.usage == {"reasoning": 7}
+    assert made.subjects == [Subject("user-1", "gen_ai.user", "caller")]
+    assert made.extra["gen_ai.usage.total_tokens"] == 30
+    assert "events" not in made.extra
+
+
+def test_openinference_anthropic_names_both_models_and_the_callers_user():
+    made = read_span(
+        {
+            "openinference.span.kind": "LLM",
+            "llm.request.model_name": "claude-latest",
+            "llm.response.model_name": "claude-20250929",
+            "llm.model_name": "claude-20250929",
+            "llm.invocation_parameters": '{"max_tokens": 9, "metadata": {"user_id": "u9"}}',
+            "llm.output_messages.1.message.role": "assistant",
+            "llm.output_messages.1.message.contents.1.message_content.type": "text",
+            "llm.output_messages.1.message.contents.1.message_content.text": "hello",
+        }
+    )
+    assert (made.request_model, made.response_model) == ("claude-latest", "claude-20250929")
+    assert made.subjects == [Subject("u9", "metadata.user_id", "caller")]
+    assert made.output == [Message("assistant", [Part("text", "hello")])]
+    assert made.params == {"max_tokens": 9}
+
+
+def test_openinference_tools_and_retrievers():
+    tool = read_span(
+        {
+            "openinference.span.kind": "TOOL",
+            "tool.name": "look",
+            "input.value": '{"at": 1}',
+            "output.value": "seen",
+        }
+    )
+    assert (tool.operation, tool.tool_names) == ("execute_tool", ["look"])
+    assert tool.output[0].parts[0].text == "seen"
+    found = read_span(
+        {
+            "openinference.span.kind": "RETRIEVER",
+            "input.value": "how?",
+            "retrieval.documents.0.document.id": "doc-1",
+            "retrieval.documents.0.document.content": "page one",
+            "retrieval.documents.1.document.id": 2,
+        }
+    )
+    assert (found.operation, found.document_ids) == ("retrieval", ["doc-1", "2"])
+    assert found.input == [Message("user", [Part("text", "how?")])]
+    assert found.output[0].parts[0] == Part("document", "page one", id="doc-1")
+
+
+def test_mlflow_quotes_everything_once_or_twice():
+    request = {"model": "gpt-x", "messages": [{"role": "user", "content": "hi"}], "user": "u1"}
+    response = {
+        "id": "chatcmpl-1",
+        "model": "gpt-x-2024",
+        "system_fingerprint": "fp_2",
+        "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "yo"}}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+    }
+    for quote in (json.dumps, lambda value: json.dumps(json.dumps(value))):
+        made = read_span(
+            {
+                "mlflow.spanType": '"CHAT_MODEL"',
+                "mlflow.spanInputs": quote(request),
+                "mlflow.spanOutputs": quote(response),
+                "mlflow.llm.model": '"gpt-x-2024"',
+                "mlflow.trace.user": '"person@example.com"',
+                "mlflow.trace.session": '"s1"',
+            }
+        )
+        assert (made.dialect, made.operation) == ("mlflow", "chat")
+        assert (made.request_model, made.response_model) == ("gpt-x", "gpt-x-2024")
+        assert (made.response_id, made.system_fingerprint) == ("chatcmpl-1", "fp_2")
+        assert made.output[0].parts == [Part("text", "yo")]
+        assert made.usage == {"input_tokens": 1, "output_tokens": 2}
+        assert [subject.id for subject in made.subjects] == ["person@example.com", "u1"]
+        assert made.session_id == "s1"
+        assert made.gaps == []
+
+
+def test_the_more_trusted_dialect_wins_and_the_other_word_is_kept():
+    made = read_span(
+        {
+            **CALL,
+            "llm.request.model": "traceloop-says",
+            "llm.request.model_name": "openinference-says",
+            "gen_ai.request.model": "gen-ai-says",
+            "openinference.span.kind": "LLM",
+            "gen_ai.completion.0.content": "loser",
+        }
+    )
+    assert made.request_model == "gen-ai-says"
+    assert made.extra["llm.request.model"] == "traceloop-says"
+    assert made.extra["llm.request.model_name"] == "openinference-says"
+    assert made.output == [Message("assistant", [Part("text", "hello")], "stop")]
+
+
+def test_a_plain_http_span_is_kept_for_who_it_names():
+    made = read_span(
+        {"http.request.method": "POST", "enduser.id": "u1", "session.id": "s1",
+         "client.address": "203.0.113.7"},
+        resource={"service.name": "shop", "deployment.environment": "prod"},
+        name="POST /chat",
+    )  # fmt: skip
+    assert (made.operation, made.dialect) == ("span", "")
+    assert made.subjects == [Subject("u1", "enduser.id", "sdk")]
+    assert (made.session_id, made.client_address) == ("s1", "203.0.113.7")
+    assert (made.application, made.environment) == ("shop", "prod")
+    assert made.extra["span.name"] == "POST /chat"
+    assert made.gaps == []
+
+
+def test_an_unknown_attribute_is_kept_with_its_shape():
+    made = read_span({**CALL, "my.own": {"deep": [1, 2.5, True, None]}})
+    assert made.extra["my.own"] == {"deep": [1, 2.5, True, None]}
+
+
+def test_failures_name_their_class_or_say_nobody_did():
+    failed = {"status": {"code": 2, "message": "went wrong"}}
+    named = read_span({**CALL, "error.type": "openai.RateLimitError"}, **failed)
+    assert (named.error_type, named.error_message) == ("openai.RateLimitError", "went wrong")
+    assert "no-response-id" not in named.gaps
+    assert read_span(CALL, **failed).error_type == "_OTHER"
+    thrown = event("exception", {"exception.type": "ValueError", "exception.message": "bad"})
+    raised = read_span(CALL, events=[thrown], **failed)
+    assert (raised.error_type, raised.error_message) == ("ValueError", "bad")
+    assert raised.extra["status.message"] == "went wrong"
