@@ -7,6 +7,7 @@ verified, and the two results must be equal.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,13 +75,23 @@ def table(leaves: Sequence[Leaf], raw: Sequence[bytes]) -> pa.Table:
         [None if body is None else body.keys for body in bodies],
         [None if body is None else body.len for body in bodies],
     ]
-    present = set().union(*(clear.keys() for clear in clears)) if clears else set()
-    columns.extend(
-        [clear.get(field.name) for clear in clears] if field.name in present else [None] * len(raw)
-        for field in FIELDS
-    )
-    columns.append(list(raw))
+    present = set().union(*clears)
     arrays = [
-        pa.array(values, type=column.type) for values, column in zip(columns, schema(), strict=True)
+        pa.array(values, type=column.type)
+        for values, column in zip(columns, schema(), strict=False)
     ]
+    arrays += [
+        pa.array(_values(clears, field.name), type=schema().field(field.column).type)
+        if field.name in present
+        else pa.nulls(len(raw), schema().field(field.column).type)
+        for field in FIELDS
+    ]
+    arrays.append(pa.array(raw, type=pa.binary()))
     return pa.Table.from_arrays(arrays, schema=schema())
+
+
+def _values(clears: list[dict[str, object]], name: str) -> list[object]:
+    try:
+        return list(map(operator.itemgetter(name), clears))
+    except KeyError:
+        return [clear.get(name) for clear in clears]

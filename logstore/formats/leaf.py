@@ -13,6 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -119,6 +120,29 @@ def parse(data: bytes) -> Leaf:
     if len(leaf.prev) != 32 or (leaf.body is not None and len(leaf.body.commit) != 32):
         raise FormatError("leaf carries a hash that is not 32 bytes long")
     return leaf
+
+
+def parse_all(raw: Sequence[bytes]) -> list[Leaf]:
+    """`parse` for many leaves, in half the time.
+
+    Raises:
+        FormatError: one of them is not exactly the bytes this format writes.
+    """
+    try:
+        leaves = list(map(_decoder.decode, raw))
+        spelled = list(map(_encoder.encode, leaves)) == raw
+    except (msgspec.DecodeError, RecursionError):
+        spelled = False
+    hashes = spelled and all(
+        len(leaf.prev) == 32 and (leaf.body is None or len(leaf.body.commit) == 32)
+        for leaf in leaves
+    )
+    if hashes and max(map(len, raw), default=0) <= MAX_LEAF and {leaf.v for leaf in leaves} <= _V:
+        return leaves
+    return list(map(parse, raw))  # says what is wrong, and is slow only where something is
+
+
+_V = {VERSION}
 
 
 def leaf_hash(data: bytes) -> bytes:
