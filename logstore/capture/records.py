@@ -67,7 +67,7 @@ def to_record(
     conversation = interaction.conversation_id or context.conversation
     note: dict[str, object] = {"where": item.where}
     if refused:
-        note["clear"] = refused
+        note["clear"] = {name: _storable(value) for name, value in refused.items()}
     if left_out:
         note["subjects_left_out"] = left_out
     if item.context is not None:
@@ -162,6 +162,11 @@ def _subjects(own: list[Subject], joined: tuple[Subject, ...]) -> tuple[list[str
     ids = list(dict.fromkeys([*(s.id for s in own), *(s.id for s in joined)]))
     kept = [known for known in ids if len(known) <= MAX_SUBJECT][:MAX_SUBJECTS]
     return kept, [] if len(kept) == len(ids) else [known for known in ids if known not in kept]
+
+
+def _storable(value: object) -> object:
+    """A refused value as MessagePack can hold it: whole numbers over 64 bits become text."""
+    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
 def _limit_lists(clear: dict[str, ClearValue], refused: dict[str, object]) -> None:
