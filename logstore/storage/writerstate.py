@@ -85,7 +85,8 @@ class WriterState:
         if not self._open or not files or files[-1] != self.wal.path:
             self.load()
             return
-        self.waiting = [old for old in self.waiting if old.path in files]  # others seal too
+        if self.waiting:  # others seal too
+            self.waiting = [old for old in self.waiting if old.path in files]
         if self.wal.size_on_disk() != self.wal.offset:
             self._take_new_groups()
 
