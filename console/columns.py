@@ -63,13 +63,21 @@ def _scalar(value: object) -> str:
 
 
 def moment(time_us: int) -> str:
-    """Microseconds since 1970 UTC as ``2026-11-20 10:00:00Z``, fractions only where there are."""
+    """Microseconds since 1970 UTC to the millisecond, as ``2026-11-20 10:00:00.000Z``."""
+    return _instant(time_us, "milliseconds")
+
+
+def precise(time_us: int) -> str:
+    """Microseconds since 1970 UTC, exactly, as ``2026-11-20 10:00:00.000000Z``."""
+    return _instant(time_us, "microseconds")
+
+
+def _instant(time_us: int, to: str) -> str:
     try:
         when = _EPOCH + dt.timedelta(microseconds=time_us)
     except OverflowError:
         return f"{time_us} us"
-    text = when.strftime("%Y-%m-%d %H:%M:%S")
-    return f"{text}.{when.microsecond:06d}Z" if when.microsecond else f"{text}Z"
+    return when.isoformat(sep=" ", timespec=to).removesuffix("+00:00") + "Z"
 
 
 def plain(value: object) -> object:

@@ -26,7 +26,7 @@ _HELP = "Find your way"
 
 _RECORD = Argument(
     ("record",),
-    "its index, or its id (UUID) or the start of one",
+    "its index, or its id (UUID)",
     {"metavar": "ID"},
 )
 _OPEN = (*STORE, *PASSPHRASE)
@@ -262,7 +262,7 @@ with --disclose its content and nonce, so that the content can be checked withou
 Everyone who gets a disclosed file can read that content.
 
   aircon prove 1234 -o record-1234.proof
-  aircon prove 019aa0c2-7f3e --disclose -o record.proof --reason "court order 5" """,
+  aircon prove 1234 --disclose -o record.proof --reason "court order 5" """,
         (
             _RECORD,
             value(

@@ -44,6 +44,18 @@ def write_parquet(path: Path, columns: Sequence[Column], data: Iterable[Sequence
     return count
 
 
+def write_arrow(path: Path, table: pa.Table) -> None:
+    """Write an Arrow table as it is.
+
+    Raises:
+        UsageError: the file exists already.
+    """
+    import pyarrow.parquet as pq
+
+    with create_file(path) as sink:
+        pq.write_table(table, sink, compression="zstd")
+
+
 def create_file(path: Path) -> Any:
     """Open a new file for an export; it is readable by its owner only, as it may hold content.
 

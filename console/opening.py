@@ -24,15 +24,18 @@ from typing import TYPE_CHECKING, Self
 
 from console import passphrases
 from console.access import AccessRecorder
+from console.progress import Progress
 from logstore.errors import CannotJudge, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from console.tui.session import Verdict
+    from logstore.query.explorer import Explorer
+
+    from console.presenters.verdict import Standing
+    from console.tui.session import Extent, Verdict
     from logstore.formats.policy import Policy
     from logstore.keys.holders import KekHolder
     from logstore.keys.keystore import KeyStore
     from logstore.query.engine import Engine
-    from logstore.query.explorer import Explorer
     from logstore.storage.log import Log
     from logstore.storage.places import Places
     from logstore.storage.reader import LogReader
@@ -170,9 +173,11 @@ class OpenStore:
         """The query engine."""
         from logstore.query.engine import Engine
 
-        return self._stack.enter_context(
-            Engine.open(self.reader, work=self.places.work, on_access=self.recorder)
-        )
+        with Progress("opening the working copy") as progress:
+            made = Engine.open(
+                self.reader, work=self.places.work, on_access=self.recorder, on_progress=progress
+            )
+        return self._stack.enter_context(made)
 
     @cached_property
     def explorer(self) -> Explorer:
@@ -242,6 +247,34 @@ class OpenStore:
         """
         if self.recorder is not None:
             self.recorder.record(kind, {}, facts)
+
+    def extent(self) -> Extent:
+        """How much of the log is signed, sealed and witnessed."""
+        from console.tui.session import Extent
+        from logstore.formats.policy import NO_QUORUM
+
+        reader = self.reader
+        signed = reader.checkpoint.size
+        witnessed = 0 if self.policy.quorum == NO_QUORUM else signed
+        return Extent(size=reader.size, signed=signed, sealed=reader.sealed, witnessed=witnessed)
+
+    def standing(self) -> Standing:
+        """How far records are protected, for presenters; says nothing of a verification."""
+        from console.presenters.verdict import Standing
+
+        extent = self.extent()
+        return Standing(
+            size=extent.size,
+            signed=extent.signed,
+            sealed=extent.sealed,
+            witnessed=extent.witnessed,
+        )
+
+    def verified_words(self, size: int) -> str:
+        """Up to where an answer over the first `size` records can be relied on."""
+        signed = min(self.reader.checkpoint.size, size)
+        words = f"{self.reader.origin}: {size:,} records, signed to {signed:,}"
+        return words if self.keys is not None else f"{words}; clear fields only, not recorded"
 
     def verify(
         self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]

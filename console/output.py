@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from console import cells, diagnostics
-from console.columns import Column, plain, words
+from console.columns import Column, plain, precise, words
 from console.text import csv_cell, one_line, safe_text
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ _CODES: dict[Style, str] = {
 }
 _SAMPLE = 200  # rows that decide how wide a table's columns are
 _WIDE = 1_000_000
+_USUAL = {
+    "int": 8,
+    "float": 10,
+    "duration": 10,
+    "time": 24,
+    "bool": 3,
+}  # widths where rows are live
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,13 @@ class Shape:
         format: which format.
         file: where Parquet goes.
         wide: whether a table shows every cell whole.
+        live: rows come one by one: each is shown at once, in columns of fixed width.
     """
 
     format: Format = "table"
     file: Path | None = None
     wide: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,7 @@ def rows(
     shape: Shape,
     *,
     total: int | None = None,
+    more: bool = False,
 ) -> int:
     """Write rows as they come.
 
@@ -148,6 +158,7 @@ def rows(
         data: the rows.
         shape: how to write them.
         total: how many there are, if fewer are brought.
+        more: there are more, nobody knows how many.
 
     Returns:
         How many were written.
@@ -156,11 +167,13 @@ def rows(
         UsageError: the Parquet file exists already.
     """
     if shape.format == "table":
-        count = _table(columns, data, wide=shape.wide, total=total)
+        layout = _Layout(columns, wide=shape.wide)
+        count = _live(layout, data) if shape.live else _table(layout, data)
+        _say_below(layout, _extent(count, total, more=more))
     else:
         count = _stream(columns, data, shape)
-        if total is not None and count < total:
-            diagnostics.note(_of_total(count, total))
+        if more or (total is not None and count < total):
+            diagnostics.note(_extent(count, total, more=more))
     return count
 
 
@@ -170,9 +183,11 @@ def _stream(columns: Sequence[Column], data: Iterable[Sequence[object]], shape: 
         names = [column.name for column in columns]
         for count, row in enumerate(data, 1):  # noqa: B007 - the last count is the answer
             sys.stdout.write(json_line(dict(zip(names, row, strict=True))))
+            if shape.live:
+                flush()
         return count
     if shape.format == "csv":
-        return _csv(columns, data)
+        return _csv(columns, data, live=shape.live)
     from console.exports import write_parquet
 
     assert shape.file is not None
@@ -181,7 +196,7 @@ def _stream(columns: Sequence[Column], data: Iterable[Sequence[object]], shape: 
     return count
 
 
-def _csv(columns: Sequence[Column], data: Iterable[Sequence[object]]) -> int:
+def _csv(columns: Sequence[Column], data: Iterable[Sequence[object]], *, live: bool) -> int:
     import csv
 
     writer: Writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -191,37 +206,43 @@ def _csv(columns: Sequence[Column], data: Iterable[Sequence[object]]) -> int:
         writer.writerow(
             [_csv_value(value, column) for value, column in zip(row, columns, strict=True)]
         )
+        if live:
+            flush()
     return count
 
 
 def _csv_value(value: object, column: Column) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool) and column.kind != "time":
         return value
-    return csv_cell(words(value, column.kind))
+    exact = precise(value) if isinstance(value, int) and column.kind == "time" else None
+    return csv_cell(exact or words(value, column.kind))
 
 
-def _table(
-    columns: Sequence[Column], data: Iterable[Sequence[object]], *, wide: bool, total: int | None
-) -> int:
+def _table(layout: _Layout, data: Iterable[Sequence[object]]) -> int:
     source = iter(data)
-    layout = _Layout(columns, wide=wide)
     first = [layout.texts(row) for row in itertools.islice(source, _SAMPLE)]
-    widths = layout.measure(first)
-    header = [one_line(column.name) for column in columns]
-    if columns:
-        line(Painted(layout.join(header, widths), "bold"))
-        line(Painted("  ".join("-" * cells_ for cells_ in widths), "dim"))
+    layout.measure(first)
+    layout.head()
     count = 0
     for count, texts in enumerate(itertools.chain(first, map(layout.texts, source)), 1):  # noqa: B007 - the last count is the answer
-        line(layout.join(texts, widths))
-    if total is not None and count < total:
-        line(Painted(f"({_of_total(count, total)})", "dim"))
-    else:
-        line(Painted(f"({count:,} row{'' if count == 1 else 's'})", "dim"))
+        line(layout.join(texts))
+    return count
+
+
+def _live(layout: _Layout, data: Iterable[Sequence[object]]) -> int:
+    layout.head()
+    count = 0
+    for count, row in enumerate(data, 1):  # noqa: B007 - the last count is the answer
+        line(layout.join(layout.texts(row)))
+        flush()
+    return count
+
+
+def _say_below(layout: _Layout, extent: str) -> None:
+    line(Painted(f"({extent})", "dim"))
     if layout.shortened:
         what = "1 cell" if layout.shortened == 1 else f"{layout.shortened:,} cells"
         line(Painted(f"({what} shortened, marked {cells.ELLIPSIS}; --wide shows all)", "dim"))
-    return count
 
 
 class _Layout:
@@ -229,7 +250,13 @@ class _Layout:
 
     def __init__(self, columns: Sequence[Column], *, wide: bool) -> None:
         self._columns = columns
-        self._most = [_WIDE if wide else column.most for column in columns]
+        self._wide = wide
+        self._header = [one_line(column.name) for column in columns]
+        self._most = [_WIDE if wide else max(column.most, 1) for column in columns]
+        self._widths = [
+            max(cells.width(name), _USUAL.get(column.kind, column.most))
+            for name, column in zip(self._header, columns, strict=True)
+        ]
         self.shortened = 0
 
     def texts(self, row: Sequence[object]) -> list[str]:
@@ -237,24 +264,26 @@ class _Layout:
         values = zip(row, self._columns, self._most, strict=True)
         return [self._text(words(value, column.kind), most) for value, column, most in values]
 
-    def measure(self, sample: list[list[str]]) -> list[int]:
-        """Column widths that fit the header and a sample."""
-        widths = [cells.width(one_line(column.name)) for column in self._columns]
+    def measure(self, sample: list[list[str]]) -> None:
+        """Fit column widths to the header and a sample, instead of the widest allowed."""
+        widths = [cells.width(name) for name in self._header]
         for texts in sample:
             widths = [max(old, cells.width(text)) for old, text in zip(widths, texts, strict=True)]
-        pairs = zip(widths, self._most, strict=True)
-        return [min(wanted, max(most, 1)) for wanted, most in pairs]
+        self._widths = list(map(min, widths, self._most))
 
-    def join(self, texts: Sequence[str], widths: Sequence[int]) -> str:
-        """One line; a cell wider than the sample promised is cut, and counted."""
+    def head(self) -> None:
+        """Write the header and the rule below it."""
+        if self._columns:
+            line(Painted(self.join(self._header), "bold"))
+            line(Painted("  ".join("-" * width for width in self._widths), "dim"))
+
+    def join(self, texts: Sequence[str]) -> str:
+        """One line; a cell wider than its column is cut, and counted. Numbers never are."""
         shown = []
-        for text, cells_, column, most in zip(
-            texts, widths, self._columns, self._most, strict=True
-        ):
-            whole = most == _WIDE or column.right  # a number is shown whole or not at all
-            fitting = text if whole else cells.clip(text, cells_)
+        for text, width, column in zip(texts, self._widths, self._columns, strict=True):
+            fitting = text if self._wide or column.right else cells.clip(text, width)
             self.shortened += fitting != text
-            shown.append(cells.pad(fitting, cells_, right=column.right))
+            shown.append(cells.pad(fitting, width, right=column.right))
         return "  ".join(shown).rstrip(" ")
 
     def _text(self, text: str, most: int) -> str:
@@ -264,8 +293,11 @@ class _Layout:
         return one_line(text)
 
 
-def _of_total(count: int, total: int) -> str:
-    return f"{count:,} of {total:,} rows; --limit asks for more"
+def _extent(count: int, total: int | None, *, more: bool) -> str:
+    if total is not None and count < total:
+        return f"{count:,} of {total:,} rows; --limit asks for more"
+    rows_ = f"{count:,} row{'' if count == 1 else 's'}"
+    return f"{rows_}, and there are more; --limit asks for them" if more else rows_
 
 
 def _paint(text: str, style: Style) -> str:

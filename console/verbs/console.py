@@ -1,0 +1,43 @@
+"""`aircon console`: the explorer, where there is a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from console.opening import OpenStore
+from logstore.errors import UsageError
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the explorer; returns what it returns.
+
+    Raises:
+        UsageError: this is no terminal that can show it.
+    """
+    reason = unfit_terminal()
+    if reason:
+        raise UsageError(
+            f"the console needs a terminal: {reason}",
+            kept="Nothing was opened.",
+            todo="Use `aircon search`, `tail`, `show` and `sql`: they do the same without one.",
+        )
+    with OpenStore(args, "console") as store:
+        return explore(store)
+
+
+def explore(store: OpenStore) -> int:
+    """Run the explorer over an open store."""
+    from console.tui.app import run as run_app
+
+    return run_app(store)
+
+
+def unfit_terminal() -> str:
+    """Why the explorer cannot be shown here; empty where it can."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        return "standard input, output or error is not one"
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return "TERM is dumb"
+    return ""
