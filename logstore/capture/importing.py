@@ -139,8 +139,8 @@ class _Run:
             if plan.resume is not None:
                 self._span(path, file, plan.resume, report)
                 plan = self._state.plan(file, size)  # it may have grown since the interruption
-            if plan.known:
-                report.status = "imported" if report.taken or report.rejected else "known"
+            if plan.known and not report.source:
+                report.status = "known"
             elif plan.start is not None:
                 self._span(path, file, plan.start, report)
         after = os.fstat(file.fileno())
@@ -202,7 +202,8 @@ class _Span:
         position = Position(mark.offset, mark.line)
         pieces = split(stream, folder=self._folder, position=position)
         sample = list(islice(pieces, _SAMPLE))
-        if all(type(piece) is Bad for piece in sample) and self._durable is None:
+        untouched = self._durable is None or self._durable < mark.seq
+        if untouched and all(type(piece) is Bad for piece in sample):
             self._unrecognised(sample)
             return
         report.source = mark.token
