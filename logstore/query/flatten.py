@@ -48,7 +48,9 @@ def row_of(body: Body | None, state: ContentState, decoders: Decoders) -> dict[s
     """Decrypted columns of one record by name; what is absent is left out."""
     if body is None:
         return {"content_state": state}
-    row: dict[str, Any] = {"content_state": state, "note": _json(body.note)}
+    row: dict[str, Any] = {"content_state": state}
+    if not body.format:
+        row["note"] = _json(body.note)
     try:
         call = decode(body, decoders)
     except FormatError:
@@ -87,6 +89,7 @@ def _facts(call: Interaction) -> dict[str, Any]:
         "span_id": call.span_id,
         "parent_span_id": call.parent_span_id,
         "error_message": call.error_message,
+        "note": _json({**call.metadata, **call.extra}),
         "span_key": None if span is None else _key(span),
         "response_key": None if answer is None else _key(answer),
     }

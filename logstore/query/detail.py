@@ -1,0 +1,54 @@
+"""One record in full, read from the evidence itself and decoded by today's decoders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logstore.errors import FormatError, NotFound
+from logstore.formats.body import Body
+from logstore.query.flatten import decode
+from logstore.query.rows import ContentState, Detail, Row
+
+if TYPE_CHECKING:
+    from logstore.storage.reader import LogReader
+
+WORDS: dict[ContentState, str] = {
+    "undecoded": "its bytes could be opened, but not decoded",
+    "destroyed": "its key was destroyed on purpose; the content is gone",
+    "no-key": "its key is not in this key store",
+    "no-body": "the record has no body",
+    "absent": "its body object is not in this store",
+    "tampered": "what stands in the body object is not what the leaf committed to",
+    "locked": "encrypted; give the passphrase to read it",
+}
+"""Why a record's content is not shown, in words."""
+
+
+def open_record(reader: LogReader, row: Row, verified_to: int, same_call: list[int]) -> Detail:
+    """Read a record from the evidence.
+
+    Raises:
+        NotFound: the reader does not have it.
+        TamperingFound: the evidence does not hold.
+    """
+    from logstore.capture.registry import DECODERS
+
+    leaves = reader.leaves(row.index, 1)
+    if not leaves:
+        raise NotFound(f"there is no record {row.index}")
+    body, state = _opened(reader, row.index) if reader.keys is not None else (None, row.state)
+    interaction, why = None, WORDS.get(state)
+    if body is not None:
+        try:
+            interaction = decode(body, DECODERS)
+        except FormatError as error:
+            state, why = "undecoded", error.what
+    return Detail(row, leaves[0], interaction, body, why, state, verified_to, same_call)
+
+
+def _opened(reader: LogReader, index: int) -> tuple[Body | None, ContentState]:
+    for _, _, opened in reader.contents(index, 1):
+        if isinstance(opened, Body):
+            return opened, "open"
+        return None, opened.reason
+    return None, "absent"
