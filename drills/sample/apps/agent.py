@@ -12,7 +12,7 @@ from drills.sample.call import Call, Label, Msg, ToolUse, Turn, Who
 from drills.sample.company import APPS, SECOND
 from drills.sample.dice import Dice
 from drills.sample.facts import facts_about
-from drills.sample.grammar import Facts, raw_texts, texts
+from drills.sample.grammar import Facts, matching, raw_texts, texts
 from drills.sample.people import Colleague, People, staff
 
 TOOLS = ("create_merge_request", "edit_file", "read_file", "run_tests", "search_code")
@@ -59,15 +59,16 @@ def everyday(dice: Dice, people: People, start_us: int) -> Turn:
     """An engineer's ordinary task."""
     words = texts("forge")
     facts = facts_about(people.customer(0), dice, "en")
+    asked, done = matching(words["ask"], words["done"], dice)
     steps = [_step(name, facts, dice) for name in _tool_walk(dice)]
     return run(
         dice,
         Task(
             who=engineer_identity(dice, dice.pick(staff("code"))),
             start_us=start_us,
-            ask=dice.pick(words["ask"]).render(facts, dice),
+            ask=asked.render(facts, dice),
             steps=steps,
-            done=dice.pick(words["done"]).render(facts, dice),
+            done=done.render(facts, dice),
             logged=dice.chance(0.25),
         ),
         facts,
@@ -78,11 +79,12 @@ def _tool_walk(dice: Dice) -> tuple[str, ...]:
     middle = tuple(
         dice.pick(("read_file", "edit_file", "run_tests")) for _ in range(dice.between(0, 2))
     )
-    return (dice.pick(("read_file", "search_code")), *middle, "run_tests")
+    last = ("run_tests", "create_merge_request") if dice.chance(0.4) else ("run_tests",)
+    return (dice.pick(("read_file", "search_code")), *middle, *last)
 
 
 def _step(name: str, facts: Facts, dice: Dice) -> tuple[str, str, str]:
-    result = dice.pick(texts("forge")["result"]).render(facts, dice)
+    result = dice.pick(texts("forge")["result"][name]).render(facts, dice)
     return name, _ARGUMENTS[name] % facts, result
 
 

@@ -7,8 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.memory_log import MemoryLog
 
 from logstore.capture.beside import Folder
+from logstore.capture.importing import import_files
+from logstore.capture.importstate import ImportState
 from logstore.capture.inflating import inflated
 from logstore.capture.interaction import Interaction
 from logstore.capture.items import Bad, Context
@@ -100,3 +103,16 @@ def test_versions_documents_and_datasets_reach_the_interaction(imported) -> None
     datasets = [call.dataset_ids or call.extra["aircon.dataset.ids"] for call in web]
     assert any("ds-billing-dialogues@r7" in found for found in datasets)
     assert {call.prompt_version for call in web} == {"v31", "v32", "v33"}
+
+
+def test_importing_the_folder_takes_every_entry_and_names_every_broken_line(
+    sample, tmp_path: Path
+) -> None:
+    log = MemoryLog()
+    state = ImportState(tmp_path / "state", bytes(32), log.last_seq)
+    report = import_files(log, [sample.root], state=state, rejects_dir=tmp_path / "rejects")
+    assert report.taken == sample.manifest.entries
+    assert report.rejected == sample.manifest.bad
+    bodies = [entry for entry in sample.manifest.files if entry.format == "bedrock.body"]
+    found = [file for file in report.files if file.status == "body-object"]
+    assert len(found) == len(bodies)
