@@ -97,7 +97,7 @@ def generate(
         truth.close()
     manifest = _manifest(files, stories, copies, labelled)
     manifest.records, manifest.seed = records, seed
-    (out / "README.md").write_text(readme(manifest.files, records), encoding="utf-8")
+    (out / "README.md").write_text(readme(manifest.files, records, seed), encoding="utf-8")
     return manifest
 
 

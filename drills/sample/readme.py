@@ -8,7 +8,7 @@ from drills.sample.grammar import raw_texts
 from drills.sample.writers.files import FileEntry
 
 
-def readme(files: Sequence[FileEntry], records: int) -> str:
+def readme(files: Sequence[FileEntry], records: int, seed: int) -> str:
     """The README for a sample with those files."""
     shown = [entry for entry in files if entry.format not in {"bedrock", "bedrock.body"}]
     rows = [_row(entry.path, entry) for entry in shown]
@@ -20,7 +20,7 @@ def readme(files: Sequence[FileEntry], records: int) -> str:
             total.bad += entry.bad
         rows.append(_row("bedrock/AWSLogs/... (a file a day)", total))
     text: str = raw_texts("readme")["text"]
-    return text.format(records=records, files="\n".join(rows))
+    return text.format(records=records, seed=seed, files="\n".join(rows))
 
 
 def _row(name: str, entry: FileEntry) -> str:

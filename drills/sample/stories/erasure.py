@@ -67,7 +67,8 @@ _MENTIONS = (
 def plan(seed: int, people: People, _records: int) -> Story:
     """One person's traces; they do not grow with the sample, because she does not."""
     makers: list[tuple[int, Callable[[Dice, int, int], Session]]] = [
-        (7, lambda dice, _, when: _own(dice, when, INES, "wren-web", "own")),
+        (5, lambda dice, _, when: _own(dice, when, INES, "wren-web", "own")),
+        (2, lambda dice, _, when: _guest(dice, when)),
         (6, lambda dice, _, when: _own(dice, when, INES, "wren-messaging", "own")),
         (4, lambda dice, _, when: _own(dice, when, NAMESAKE, "wren-web", "namesake")),
         (2, lambda dice, _, when: _own(dice, when, NAMESAKE, "wren-messaging", "namesake")),
@@ -99,6 +100,13 @@ def _stream(dice: Dice, count: int, make: Callable[[Dice, int, int], Session]) -
 
 def _own(dice: Dice, when: int, person: Person, channel: str, role: str) -> Session:
     case = Case(person, when, channel, plain=True, labels=(Label(ID, role),))
+    return when, hold(dice, case)
+
+
+def _guest(dice: Dice, when: int) -> Session:
+    """Not logged in, she is known by the e-mail she typed."""
+    case = Case(INES, when, "wren-web", user=INES.email, plain=True)
+    case.labels = (Label(ID, "own"),)
     return when, hold(dice, case)
 
 
