@@ -28,14 +28,13 @@ from console.progress import Progress
 from logstore.errors import CannotJudge, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from logstore.query.explorer import Explorer
-
     from console.presenters.verdict import Standing
     from console.tui.session import Extent, Verdict
     from logstore.formats.policy import Policy
     from logstore.keys.holders import KekHolder
     from logstore.keys.keystore import KeyStore
     from logstore.query.engine import Engine
+    from logstore.query.explorer import Explorer
     from logstore.storage.log import Log
     from logstore.storage.places import Places
     from logstore.storage.reader import LogReader
@@ -282,4 +281,4 @@ class OpenStore:
         """Check the whole log; `progress(done, total)` in records."""
         from console.verifying import verdict
 
-        return verdict(self.places, self.policy, progress, cancelled)
+        return verdict(self, progress, cancelled)

@@ -1,0 +1,26 @@
+"""`aircon verify`: checks every file, hash, signature and column against the policy."""
+
+from __future__ import annotations
+
+import argparse
+
+from console import diagnostics, output, verifying
+from console.opening import OpenStore
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify; the exit code is the answer."""
+    with OpenStore(args, "verify", needs_keys=args.content) as store:
+        if store.keys is not None:
+            store.record_access("access.decrypt", {"text": "verify every content"})
+        report = verifying.verify(store, quick=args.quick, workers=args.workers)
+    if args.json:
+        output.record(verifying.report_object(report))
+    else:
+        verifying.say(report)
+    if report.exit_code == diagnostics.TAMPERING:
+        diagnostics.note(
+            "Keep a copy of the store as it is before doing anything else, and compare it with"
+            " any copy, witness or proof file you have."
+        )
+    return report.exit_code
