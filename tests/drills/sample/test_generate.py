@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -26,6 +29,16 @@ def test_the_same_seed_gives_the_same_bytes_also_in_compressed_files(tmp_path: P
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert first == second
+
+
+def test_the_bytes_do_not_hang_on_pythons_hash_seed(tmp_path: Path) -> None:
+    code = "import sys,pathlib;from drills.sample.generate import generate as g;"
+    code += "g(1200,5,pathlib.Path(sys.argv[1]),labels=pathlib.Path(sys.argv[1]+'.jsonl'))"
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", code, str(tmp_path / seed)]
+        subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": seed})
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
 
 
 def test_writing_the_truth_or_not_does_not_change_the_logs(tmp_path: Path) -> None:
