@@ -91,12 +91,11 @@ def generate(
     files = Files(out, 6 if records <= _SMALL else 1)
     truth = Truth(labels, stories)
     try:
-        copies, labelled = _tell(in_order(*streams), open_writers(files), truth, progress)
+        counts = _tell(in_order(*streams), open_writers(files), truth, progress)
     finally:
         files.close()
         truth.close()
-    manifest = _manifest(files, stories, copies, labelled)
-    manifest.records, manifest.seed = records, seed
+    manifest = _manifest((records, seed), files, stories, counts)
     (out / "README.md").write_text(readme(manifest.files, records, seed), encoding="utf-8")
     return manifest
 
@@ -157,15 +156,17 @@ def _by_end(told: Iterator[Session]) -> Iterator[Turn]:
         yield heapq.heappop(waiting)[2]
 
 
-def _manifest(files: Files, stories: list[Story], copies: int, labelled: int) -> Manifest:
+def _manifest(
+    asked: tuple[int, int], files: Files, stories: list[Story], counts: tuple[int, int]
+) -> Manifest:
     found = sorted(files.entries, key=lambda entry: entry.path)
     return Manifest(
-        records=0,
-        seed=0,
+        records=asked[0],
+        seed=asked[1],
         entries=sum(entry.entries for entry in found),
-        copies=copies,
+        copies=counts[0],
         bad=sum(entry.bad for entry in found),
-        labelled=labelled,
+        labelled=counts[1],
         stories=[story.id for story in stories],
         files=found,
     )

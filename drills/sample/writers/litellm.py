@@ -116,6 +116,13 @@ def _payload(turn: Turn, call: Call) -> dict[str, Any]:
         "requester_ip_address": turn.who.address,
         "user_agent": turn.who.agent,
         "messages": [shapes.message(msg) for msg in call.messages],
+        **_outcome(turn, call, spent),
+    }
+
+
+def _outcome(turn: Turn, call: Call, spent: tuple[float, float]) -> dict[str, Any]:
+    failure = call.failure
+    return {
         "response": {} if failure else _response(call),
         "model_parameters": _parameters(turn, call),
         "hidden_params": _hidden(call, spent),
