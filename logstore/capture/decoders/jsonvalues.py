@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +60,25 @@ def load_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FormatError("JSON, but not an object")
     return value
+
+
+def members_reader(*names: str) -> Callable[[bytes], dict[str, Any]]:
+    """A reader of some members of an object; the others are passed over without being built.
+
+    What it reads is as `load_object` reads it, absent members as None. Worth it where a source
+    repeats large tables in every record.
+    """
+    shape = msgspec.defstruct("Members", [(name, Any, None) for name in names])
+    decode, as_dict = msgspec.json.Decoder(shape).decode, msgspec.structs.asdict
+
+    def read(raw: bytes) -> dict[str, Any]:
+        try:
+            return as_dict(decode(raw))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            whole = load_object(raw)
+            return {name: whole.get(name) for name in names}
+
+    return read
 
 
 def loaded(value: object) -> object:

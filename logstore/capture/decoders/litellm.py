@@ -31,7 +31,7 @@ from logstore.capture.decoders.jsonvalues import (
     epoch_us,
     identifier,
     integer,
-    load_object,
+    members_reader,
     number,
     obj,
     strings,
@@ -45,6 +45,13 @@ Body = dict[str, Any]
 _KEPT = (
     "litellm_call_id", "request_tags", "api_base", "model_group", "model_id", "cache_hit",
     "cost_breakdown", "error_information", "guardrail_information", "user_agent",
+)  # fmt: skip
+# model_map_information, a price list of 130 members in every payload, is evidence but no fact.
+_read = members_reader(
+    "id", "call_type", "trace_id", "session_id", "stream", "status", "custom_llm_provider",
+    "startTime", "endTime", "completionStartTime", "model", "metadata", "response_cost",
+    "prompt_tokens", "completion_tokens", "end_user", "requester_ip_address", "messages",
+    "response", "model_parameters", "error_str", *_KEPT,
 )  # fmt: skip
 _OPERATIONS = {
     "embedding": "embeddings",
@@ -61,8 +68,9 @@ def decode(raw: bytes) -> Interaction:
     Raises:
         FormatError: not JSON, or not a StandardLoggingPayload.
     """
-    log = load_object(raw)
-    if "call_type" not in log or not ("litellm_call_id" in log or "model_group" in log):
+    log = _read(raw)
+    named = log["litellm_call_id"] is not None or log["model_group"] is not None
+    if log["call_type"] is None or not named:
         raise FormatError("not a StandardLoggingPayload")
     metadata, parameters = obj(log.get("metadata")), obj(log.get("model_parameters"))
     call_type = (text(log.get("call_type")) or "").removeprefix("a")
