@@ -93,8 +93,9 @@ class AccessRecorder:
 
     def __call__(self, event: AccessEvent) -> None:
         """Record a query or decryption of `logstore.query`; raises as `record` does."""
-        action = "search" if event.action in _PAGES else event.action
-        same = (action, event.text, event.indexes_read, event.error)
+        page = event.action in _PAGES
+        seen = () if page else event.indexes_read
+        same = ("search" if page else event.action, event.text, seen, event.error)
         with self._lock:
             if self._clock() - self._said.get(same, float("-inf")) < _SAME_S:
                 return

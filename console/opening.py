@@ -88,14 +88,17 @@ class OpenStore:
         args: the options of `console.arguments.STORE` and `PASSPHRASE`, and what else of
             `clear_only` and `reason` the command has.
         verb: the command, for access records.
-        needs_keys: open the key store even where the command has no `--clear-only`.
+        needs_keys: whether the command opens the key store at all.
+        protect: set the immutable flag on sealed files.
 
     Attributes:
         places: where everything lies.
         verb: the command.
     """
 
-    def __init__(self, args: Namespace, verb: str, *, needs_keys: bool = True) -> None:
+    def __init__(
+        self, args: Namespace, verb: str, *, needs_keys: bool = True, protect: bool = True
+    ) -> None:
         self.places = places(args)
         if not self.places.store.is_dir():
             raise NotFound(
@@ -105,6 +108,7 @@ class OpenStore:
         self.verb = verb
         self._args = args
         self._clear_only = not needs_keys or bool(getattr(args, "clear_only", False))
+        self._protect = protect
         self._holder: KekHolder | None = None
         self._stack = ExitStack()
 
@@ -191,11 +195,12 @@ class OpenStore:
         Raises:
             UsageError: with `--clear-only`.
         """
-        from logstore.storage.log import Log
+        from logstore.storage.log import Log, Options
 
         if self.keys is None:
             raise UsageError("writing needs the key store")
-        return self._stack.enter_context(Log.open(self.places.store, self.keys))
+        options = Options(protect=self._protect)
+        return self._stack.enter_context(Log.open(self.places.store, self.keys, options=options))
 
     # -- what the console asks for ------------------------------------------------------------
 

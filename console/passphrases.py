@@ -4,7 +4,7 @@ Rules of this file:
 
 1. One explicit source at most; without one `AIRCON_PASSPHRASE`; without that a key store that has
    no passphrase opens without asking; else the person is asked, where there is a terminal.
-2. A key store without a passphrase is announced on every use.
+2. A key store without a passphrase is announced when it is made, and by `aircon doctor`.
 3. A passphrase is never an argument (process lists show those), and its environment variable is
    removed once read, so that no child process inherits it.
 """
@@ -52,7 +52,6 @@ def holder(args: Namespace, keys: Path) -> KekHolder:
         )
     given = _given(args)
     if kind == NoHolder.name:
-        diagnostics.warn(_INSECURE)
         return NoHolder()
     if args.insecure_no_passphrase:
         raise UsageError(f"the key store at {keys} has a passphrase", todo=f"Use {_SOURCES}.")

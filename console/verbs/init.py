@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     return diagnostics.OK
 
 
-def create(args: argparse.Namespace, origin: str) -> str:
+def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> str:
     """Make store, key store and policy; returns the verifier key.
 
     Raises:
@@ -42,7 +42,7 @@ def create(args: argparse.Namespace, origin: str) -> str:
     from logstore.disk import Disk
     from logstore.formats.policy import Policy
     from logstore.keys.keystore import KeyStore
-    from logstore.storage.log import Log
+    from logstore.storage.log import Log, Options
     from logstore.storage.logfile import check_origin
 
     places = opening.places(args)
@@ -58,7 +58,7 @@ def create(args: argparse.Namespace, origin: str) -> str:
     keys = KeyStore.create(places.keys, holder, origin=origin)
     try:
         verifier = keys.signer().verifier()
-        Log.create(places.store, keys).close()
+        Log.create(places.store, keys, options=Options(protect=protect)).close()
         Disk().create(places.policy, Policy((verifier,)).text().encode(), mode=0o644)
     finally:
         keys.close()
