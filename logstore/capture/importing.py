@@ -226,6 +226,8 @@ class _Span:
     def _unrecognised(self, sample: list[Item | Bad]) -> None:
         # The new end of a known file is perhaps still being written; it is looked at again later.
         self._report.status = "known" if self._mark.offset else "unrecognised"
+        if not sample:  # a batch input whose every line its answer's item holds
+            self._report.status = "body-object"
         for piece in sample:
             if isinstance(piece, Bad):
                 self._report.refused.append(Refused(piece.where, piece.reason))

@@ -54,6 +54,7 @@ class _Probe(msgspec.Struct, rename={"schema_type": "schemaType", "resource_span
     response: msgspec.Raw = _NOTHING
     path: msgspec.Raw = _NOTHING
     url: msgspec.Raw = _NOTHING
+    records: msgspec.Raw = _NOTHING
 
 
 class _Side(msgspec.Struct):
@@ -97,8 +98,8 @@ def format_of(value: bytes) -> str | None:
     """The format of one JSON value; None when it is JSON of no format known here.
 
     Besides the decoders' formats: ``otlp.json`` (an export request), ``otlp.metrics`` (no
-    interactions in it), ``langfuse.export``, ``batch.input``, ``batch.output`` and ``apim.row``,
-    which are cut or joined into decoders' formats.
+    interactions in it), ``langfuse.export``, ``batch.input``, ``batch.output``, ``apim.row`` and
+    ``azure.records`` (Azure Monitor's envelope), which are cut or joined into decoders' formats.
 
     Raises:
         ValueError: not a JSON object.
@@ -129,6 +130,7 @@ def _platform_format(probe: _Probe) -> str | None:
         ("langfuse.export", probe.trace and bytes(probe.observations)[:1] == b"["),
         ("batch.input", probe.custom_id and probe.body),
         ("batch.output", probe.custom_id and answered),
+        ("azure.records", bytes(probe.records)[:1] == b"["),
     )
     return next((name for name, is_there in signs if is_there), None)
 

@@ -7,6 +7,7 @@ decoder knows, what is too long or broken, comes out as `Bad` and the rest goes 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 HEAD = 256 * 1024
 """Bytes looked at to choose how to cut."""
 
+_SLUG = re.compile(r"[a-z-]{1,40}")  # a reason stands in clear: no sentence may slip in
 _SCALARS = (str, int, float, bool)
 
 
@@ -60,7 +62,8 @@ def split(
     try:
         yield from _split(stream, _Cutter(folder), position)
     except FormatError as error:
-        yield Bad(b"", f"after line {position.line}", error.what)
+        reason = error.what if _SLUG.fullmatch(error.what) else "unreadable"
+        yield Bad(b"", f"after line {position.line}", reason)
 
 
 def _split(stream: io.BufferedReader, cutter: _Cutter, position: Position) -> Iterator[Item | Bad]:
@@ -132,6 +135,7 @@ class _Cutter:
             "bedrock": self._bedrock,
             "langfuse.export": _observations,
             "apim.row": self._row,
+            "azure.records": self._records,
             "batch.input": self._batch_input,
             "batch.output": self._batch_output,
         }
@@ -160,6 +164,21 @@ class _Cutter:
 
         self._traces = self._traces if self._traces is not None else TraceIdentities()
         return split_json(value, self._traces, where)
+
+    def _records(self, value: bytes, where: str) -> Iterator[Item | Bad]:
+        """Each record of Azure Monitor's ``{"records": [...]}``; an envelope in one is refused."""
+        try:
+            rows = _read_envelope(value).records
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            rows = []
+        if not rows:
+            yield Bad(value[:MAX_KEPT], where, "unknown-format")
+        for number, row in enumerate(map(bytes, rows), 1):
+            place = f"{where}, record {number}"
+            if _is_envelope(row):  # never opened twice: nesting is the sender's to choose
+                yield Bad(row[:MAX_KEPT], place, "unknown-format")
+            else:
+                yield from self.cut(row, place)
 
     def _row(self, value: bytes, where: str) -> Iterator[Item | Bad]:
         self._rows = self._rows or RowGatherer()
@@ -213,9 +232,21 @@ class _Export(msgspec.Struct):
     observations: list[msgspec.Raw]
 
 
+class _Envelope(msgspec.Struct):
+    records: list[msgspec.Raw]
+
+
+_read_envelope = msgspec.json.Decoder(_Envelope).decode
 _read_log = msgspec.json.Decoder(_Log).decode
 _read_export = msgspec.json.Decoder(_Export).decode
 _read_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _is_envelope(row: bytes) -> bool:
+    try:
+        return format_of(row) == "azure.records"
+    except ValueError:
+        return False
 
 
 def _references(value: bytes) -> list[tuple[bytes, str]]:

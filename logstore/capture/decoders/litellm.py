@@ -59,6 +59,7 @@ _OPERATIONS = {
     "image_generation": "generate_content",
 }
 _SPEAKS_OPENAI = frozenset({None, "openai", "azure", "hosted_vllm", "openai_like"})
+_REDACTED = "redacted-by-litellm"
 _ALLOW = frozenset({"success", "not_run", "passed"})
 
 
@@ -101,6 +102,7 @@ def decode(raw: bytes) -> Interaction:
     _read_response(found, log, obj(log.get("response")))
     _read_failure(found, log)
     _note_rewriting(found)
+    _note_withheld(found, log)
     return note_gaps(found)
 
 
@@ -151,6 +153,15 @@ def _read_response(found: Interaction, log: Body, response: Body) -> None:
         status = text(obj(verdict).get("guardrail_status"))
         if status is not None:
             found.guardrail_verdicts.append("allow" if status in _ALLOW else "deny")
+
+
+def _note_withheld(found: Interaction, log: Body) -> None:
+    """Name content that LiteLLM was told not to log, or put into cold storage."""
+    spoken = [part.text for message in (*found.input, *found.output) for part in message.parts]
+    if _REDACTED in spoken:
+        found.gaps.append("content-redacted")
+    elif not spoken and text(obj(log["metadata"]).get("cold_storage_object_key")) is not None:
+        found.gaps.append("content-by-reference")
 
 
 def _note_rewriting(found: Interaction) -> None:

@@ -74,7 +74,7 @@ def interaction(name: str, exchange: Exchange) -> Interaction:
         format=name,
         dialect=api,
         operation=_OPERATIONS[api],
-        provider="openai",
+        provider=_provider(exchange),
         request_model=text(request.get("model")),
         input=messages,
         system=system,
@@ -183,6 +183,11 @@ _OPERATIONS = {
     "completions": "text_completion",
     "embeddings": "embeddings",
 }
+
+
+def _provider(exchange: Exchange) -> str:
+    host = f"{exchange.path} {exchange.request_headers.get('host')}"
+    return "azure.ai.openai" if ".openai.azure.com" in host else "openai"
 
 
 def _whole(exchange: Exchange) -> tuple[Body, bool]:

@@ -153,6 +153,14 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read_over() -> None:
     assert all(isinstance(piece, Item) and piece.raw == good for piece in found)
 
 
+def test_an_azure_envelope_is_opened_once_and_never_again() -> None:
+    row = b'{"category":"GatewayLogs","properties":{}}'
+    found = take(b'{"records":[%b,{"x":1,"records":[%b]},7]}' % (row, row))
+    assert [type(piece) for piece in found] == [Item, Bad, Bad]
+    bottomless = b'{"a":1,"records":[' * 150 + row + b"]}" * 150
+    assert [type(piece) for piece in take(bottomless)] == [Bad]
+
+
 def test_formats_may_be_mixed_line_by_line(evidence: list[Item]) -> None:
     names = ("litellm", "bedrock", "openai.pair", "anthropic.pair", "apim.gateway")
     lines = [next(i for i in evidence if i.format == name).raw for name in names]

@@ -328,6 +328,22 @@ def test_bodies_beside_a_log_are_not_reported_as_strangers(desk: Desk, tmp_path:
     assert [file.status for file in report.files] == ["imported", "body-object"]
 
 
+def test_a_batch_that_was_answered_is_not_counted_twice(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "batch").mkdir()
+    asked = [{"custom_id": str(n), "url": "/v1/chat/completions", "body": {}} for n in range(3)]
+    given = [{"custom_id": str(n), "response": {"status_code": 200, "body": {}}} for n in range(3)]
+    for name, rows in (("in", asked), ("out", given)):
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / "batch" / f"{name}.jsonl").write_text(text)
+    report = desk.run(tmp_path / "batch")
+    assert [(file.status, file.taken) for file in report.files] == [
+        ("body-object", 0), ("imported", 3),
+    ]  # fmt: skip
+    (tmp_path / "batch" / "out.jsonl").write_text(json.dumps(given[1]) + "\n")
+    (report,) = desk.run(tmp_path / "batch" / "in.jsonl").files
+    assert report.taken == 2  # those no answer is known for
+
+
 def test_progress_reaches_the_end(desk: Desk, source: Path) -> None:
     desk.run(source)
     size = source.stat().st_size

@@ -156,6 +156,11 @@ def test_what_stands_around_the_bodies_is_taken() -> None:
     assert found.extra["http.x-request-id"] == "req_1"
 
 
+def test_azure_is_told_by_its_host() -> None:
+    url = "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=1"
+    assert read({"url": url, "request": ASKED, "response": ANSWER}).provider == "azure.ai.openai"
+
+
 def test_a_lone_surrogate_does_not_cost_the_record() -> None:
     raw = rb'{"request":{"messages":[{"role":"user","content":"cut \ud83d"}]},"response":{}}'
     assert said(decode(raw, "openai.pair").input) == "cut \ufffd"

@@ -10,6 +10,7 @@ import pytest
 from support.captured import calls, interactions_of, said, truth
 
 from logstore.capture.interaction import Interaction
+from logstore.capture.registry import decode
 
 REWRITTEN_BY_LITELLM = {
     ("002", "response model"): "response-model-by-gateway",
@@ -150,6 +151,17 @@ def test_litellm_single_payloads_are_the_same_calls(shared_data: Path) -> None:
     single = [interactions_of(path)[0] for path in sorted(folder.glob("*_single.json"))]
     whole = interactions_of(folder / "002_litellm_generic_ndjson.json")
     assert {one.response_id for one in single} == {one.response_id for one in whole}
+
+
+def test_litellm_content_that_was_withheld_is_a_gap() -> None:
+    def gaps(**members: object) -> list[str]:
+        log = {"call_type": "completion", "litellm_call_id": "1", "metadata": {}, **members}
+        return decode(json.dumps(log).encode(), "litellm").gaps
+
+    redacted = [{"role": "user", "content": "redacted-by-litellm"}]
+    assert "content-redacted" in gaps(messages=redacted)
+    assert "content-by-reference" in gaps(metadata={"cold_storage_object_key": "s3://x"})
+    assert "content-redacted" not in gaps(messages=[{"role": "user", "content": "hi"}])
 
 
 def test_a_rate_limited_litellm_call_keeps_its_class_and_status(shared_data: Path) -> None:
