@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
+FIRST_US = -62_135_596_800_000_000
+"""0001-01-01 in microseconds since 1970 UTC."""
+
+LAST_US = 253_402_300_799_000_000
+"""9999-12-31T23:59:59 in microseconds since 1970 UTC."""
+
 
 class Timeline:
     """Nine bytes per record; grows with the log."""
@@ -34,7 +40,9 @@ class Timeline:
             [known, size],
         ).fetchnumpy()
         order = np.argsort(new["index"], kind="stable")
-        self._times = np.concatenate([self._times, np.asarray(new["time_us"])[order]])
+        # A source may state any moment; those beyond the calendar are shown at its ends.
+        times = np.clip(np.asarray(new["time_us"], np.int64)[order], FIRST_US, LAST_US)
+        self._times = np.concatenate([self._times, times])
         self._failed = np.concatenate([self._failed, np.asarray(new["failed"], np.bool_)[order]])
 
     def histogram(self, selection: Selection, buckets: int) -> Histogram:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from logstore.errors import UsageError
 from logstore.formats.clearfields import FIELDS
+from logstore.query.timeline import FIRST_US, LAST_US
 
 _NAME = re.compile(r"[a-z][a-z_]{0,62}")
 
@@ -77,9 +78,19 @@ def find(name: str) -> View | None:
 
 
 _CLEAR = ", ".join(f"r.{field.column}" for field in FIELDS)
+
+
+def _moment(column: str) -> str:
+    """A TIMESTAMP (UTC) that any stated microsecond fits: what no calendar holds stands at its end.
+
+    Without it one record with a forged time would make every question about time fail.
+    """
+    return f"make_timestamp(greatest(least({column}, {LAST_US}), {FIRST_US}))"
+
+
 _HEAD = (
-    'r.index, r.id, make_timestamp(r.time_us) AS "time", r.time_us, '
-    'make_timestamp(r.recorded_us) AS recorded, r.recorded_us, r.source, r.seq, r."by", '
+    f'r.index, r.id, {_moment("r.time_us")} AS "time", r.time_us, '
+    f'{_moment("r.recorded_us")} AS recorded, r.recorded_us, r.source, r.seq, r."by", '
     "r.subjects, r.body_len"
 )
 _CONTENT = (
@@ -97,7 +108,7 @@ _CUT = (
 _PARTS = (
     'SELECT index, "time", time_us, application, session_id, user_id, '
     f"{_MODEL} AS model, system_text, input_text, output_text, tool_text, unnest(parts) AS p "
-    'FROM (SELECT *, make_timestamp(time_us) AS "time" FROM base.records '
+    f'FROM (SELECT *, {_moment("time_us")} AS "time" FROM base.records '
     "WHERE kind = 'interaction')"
 )
 _SEEN = 'min("time") AS first_seen, max("time") AS last_seen'
@@ -135,7 +146,7 @@ add(
         'SELECT index, "time", time_us, application, session_id, user_id, model, '
         f"p.side, p.name, p.call_id, {_CUT} AS arguments FROM ({_PARTS}) "
         "WHERE p.type = 'tool_call'",
-        'SELECT index, make_timestamp(time_us) AS "time", time_us, application, '
+        f'SELECT index, {_moment("time_us")} AS "time", time_us, application, '
         f"{_MODEL} AS model, unnest(tool_names) AS name "
         "FROM base.records WHERE kind = 'interaction'",
         "one row per tool call; its arguments need the passphrase",
