@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from typing import Any
 
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -17,23 +19,23 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
 
 
+_KINDS: tuple[tuple[type, str, Callable[[Any], object]], ...] = (
+    (bool, "boolValue", bool),
+    (int, "intValue", str),
+    (float, "doubleValue", float),
+    (bytes, "bytesValue", lambda value: base64.b64encode(value).decode()),
+    (list, "arrayValue", lambda value: {"values": [any_value(item) for item in value]}),
+    (dict, "kvlistValue", lambda value: {"values": key_values(value)}),
+    (str, "stringValue", str),
+)
+
+
 def any_value(value: object) -> dict:
-    """A Python value as OTLP/JSON AnyValue."""
-    if value is None:
-        return {}
-    if isinstance(value, bool):
-        return {"boolValue": value}
-    if isinstance(value, int):
-        return {"intValue": str(value)}
-    if isinstance(value, float):
-        return {"doubleValue": value}
-    if isinstance(value, bytes):
-        return {"bytesValue": base64.b64encode(value).decode()}
-    if isinstance(value, list):
-        return {"arrayValue": {"values": [any_value(item) for item in value]}}
-    if isinstance(value, dict):
-        return {"kvlistValue": {"values": key_values(value)}}
-    return {"stringValue": value}
+    """A Python value as OTLP/JSON AnyValue; None as the empty one."""
+    for kind, name, write in _KINDS:
+        if isinstance(value, kind):
+            return {name: write(value)}
+    return {}
 
 
 def key_values(attributes: dict) -> list[dict]:

@@ -56,6 +56,11 @@ def documents(value: object) -> list[str] | None:
     return [name for item in ids if (name := jsonvalues.identifier(item))] or None
 
 
+def query(value: object) -> list[Message] | None:
+    """gen_ai.retrieval.query.text: what was looked for."""
+    return [Message("user", [Part("text", value)])] if isinstance(value, str) and value else None
+
+
 def _messages(value: object, role: str) -> list[Message] | None:
     value = jsonvalues.loaded(value)
     if not isinstance(value, list):
@@ -112,6 +117,6 @@ DIALECT = Dialect(
         "gen_ai.system_instructions": Rule("system", instructions),
         "gen_ai.input.messages": Rule("input", said),
         "gen_ai.output.messages": Rule("output", answers),
-        "gen_ai.retrieval.query.text": Rule("input", said),
+        "gen_ai.retrieval.query.text": Rule("input", query),
     },
 )

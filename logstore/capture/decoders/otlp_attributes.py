@@ -19,8 +19,8 @@ from logstore.errors import FormatError
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-MAX_DEPTH = 32
-"""Deepest nesting of a value that is kept."""
+MAX_DEPTH = 24
+"""Deepest nesting of a value that is kept; protobuf itself gives up at about 30."""
 
 MAX_VALUES = 100_000
 """Most values read from one span or log record."""

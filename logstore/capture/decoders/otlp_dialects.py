@@ -55,25 +55,37 @@ _INDEXED = tuple(prefix for dialect in DIALECTS for prefix in dialect.indexed)
 
 # Keys that say which dialect wrote a span, most telling first; GenAI names alone say least.
 _MARKS = (
-    ("anthropic.", "anthropic"),
-    ("litellm.", "litellm"),
-    ("llm.openai.", "litellm"),
+    ("anthropic.request.id", "anthropic"),
+    ("anthropic.message.stop_reason", "anthropic"),
+    ("litellm.call_id", "litellm"),
     ("openinference.span.kind", "openinference"),
-    ("langfuse.observation.", "langfuse"),
-    ("mlflow.span", "mlflow"),
+    ("langfuse.observation.type", "langfuse"),
+    ("mlflow.spanType", "mlflow"),
     ("llm.request.type", "traceloop"),
-    ("traceloop.", "traceloop"),
-    ("gen_ai.prompt.0", "traceloop"),
-    ("gen_ai.completion.0", "traceloop"),
+    ("traceloop.span.kind", "traceloop"),
+    ("gen_ai.prompt.0.content", "traceloop"),
+    ("gen_ai.prompt.0.role", "traceloop"),
+    ("gen_ai.completion.0.content", "traceloop"),
+    ("gen_ai.completion.0.role", "traceloop"),
     ("gen_ai.is_streaming", "traceloop"),
     ("gen_ai.provider.name", "gen_ai"),
     ("gen_ai.system", "gen_ai_legacy"),
+    ("gen_ai.operation.name", "gen_ai"),
+)
+_PREFIXES = (
+    ("langfuse.observation.", "langfuse"),
+    ("llm.input_messages.", "openinference"),
+    ("traceloop.", "traceloop"),
     ("gen_ai.", "gen_ai"),
 )
-_SCOPES = (
-    ("com.anthropic.", "anthropic"),
-    ("litellm", "litellm"),
-)
+_SCOPES = (("com.anthropic.", "anthropic"), ("litellm", "litellm"))
+# What a dialect that is not the span's own may have left to read, by the first word of its keys.
+_TRACES = {
+    "openinference": {"input", "output", "llm", "embedding", "retrieval"},
+    "mlflow": {"mlflow"},
+    "langfuse": {"langfuse"},
+    "traceloop": {"traceloop", "gen_ai", "llm"},
+}
 _FIELDS = frozenset(Interaction.__struct_fields__)
 
 
@@ -107,30 +119,28 @@ def dialect_of(attributes: Attributes, scope: str) -> str:
         if scope.startswith(prefix):
             return name
     for mark, name in _MARKS:
-        for key in attributes:
-            if key.startswith(mark):
-                return name
+        if mark in attributes:
+            return name
+    for prefix, name in _PREFIXES:
+        if any(key.startswith(prefix) for key in attributes):
+            return name
     return ""
 
 
 def finish(found: Found, dialect: str) -> None:
     """Let the dialects read what tables cannot say, then settle content and tool calls."""
+    words = {key.partition(".")[0] for key in found.extra}
+    words.update(found.trees)
+    partial = "event_input" in found.facts or "event_output" in found.facts
     for each in DIALECTS:
-        if each.finish is not None and (each.name == dialect or _spoken(each.name, found)):
+        if each.finish is not None and (
+            each.name == dialect
+            or (partial and each.name == "gen_ai_legacy")
+            or not words.isdisjoint(_TRACES.get(each.name, ()))
+        ):
             each.finish(found, RANK[each.name])
     _tool(found)
     found.settle_content()
-
-
-def _spoken(name: str, found: Found) -> bool:
-    """Whether a dialect that is not the span's own left something to read."""
-    if name == "gen_ai_legacy":
-        return "event_input" in found.facts or "event_output" in found.facts
-    prefix = {"openinference": "input.value", "mlflow": "mlflow.", "langfuse": "langfuse.",
-              "traceloop": "traceloop."}.get(name)  # fmt: skip
-    if prefix is not None and any(key.startswith(prefix) for key in found.extra):
-        return True
-    return name in ("openinference", "traceloop") and bool(found.trees)
 
 
 def _tool(found: Found) -> None:

@@ -62,7 +62,6 @@ IDENTITY: dict[str, Identity] = {
     "gen_ai.user": _CALLER,
     "gen_ai.request.user": _CALLER,
     "llm.user": _CALLER,
-    "gen_ai.openai.request.safety_identifier": _CALLER,
     "metadata.user_api_key_user_id": Identity("subject", "platform"),
     "metadata.user_api_key_user_email": Identity("subject", "platform"),
     "metadata.user_api_key_end_user_id": _CALLER,
@@ -97,6 +96,9 @@ def named(value: object) -> str | None:
 
 def distinct(subjects: Iterable[Subject]) -> list[Subject]:
     """Each person once, best vouched for first."""
+    subjects = list(subjects)
+    if len(subjects) < 2:
+        return subjects
     seen: dict[str, Subject] = {}
     for subject in sorted(subjects, key=lambda subject: _STRENGTH[subject.assurance]):
         seen.setdefault(subject.id, subject)

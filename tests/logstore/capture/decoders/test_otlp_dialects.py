@@ -298,3 +298,135 @@ def test_failures_name_their_class_or_say_nobody_did():
     raised = read_span(CALL, events=[thrown], **failed)
     assert (raised.error_type, raised.error_message) == ("ValueError", "bad")
     assert raised.extra["status.message"] == "went wrong"
+
+
+def test_a_retrieval_names_the_documents_it_found():
+    made = read_span(
+        {
+            "gen_ai.operation.name": "retrieval",
+            "gen_ai.data_source.id": "kb-1",
+            "gen_ai.retrieval.query.text": "how to reset?",
+            "gen_ai.retrieval.documents": '[{"id":"d1","score":0.9},{"id":7},{"score":1}]',
+        }
+    )
+    assert made.input == [Message("user", [Part("text", "how to reset?")])]
+    assert (made.dataset_ids, made.document_ids) == (["kb-1"], ["d1", "7"])
+
+
+def test_traceloop_tools_workflows_and_associations():
+    tool = read_span(
+        {
+            "traceloop.span.kind": "tool",
+            "traceloop.entity.name": "look",
+            "traceloop.entity.input": '{"inputs": {"at": 1}}',
+            "traceloop.entity.output": '"seen"',
+        }
+    )
+    assert (tool.operation, tool.tool_names) == ("execute_tool", ["look"])
+    assert tool.output[0].parts[0].text == '"seen"'
+    flow = read_span(
+        {
+            "traceloop.span.kind": "workflow",
+            "traceloop.entity.input": '{"inputs": {"question": "hi"}}',
+            "traceloop.entity.output": '"hello"',
+            "traceloop.association.properties.user_id": "u1",
+            "traceloop.association.properties.session_id": "s1",
+            "traceloop.association.properties.plan": "gold",
+        }
+    )
+    assert flow.operation == "invoke_workflow"
+    assert flow.input == [Message("user", [Part("text", '{"inputs":{"question":"hi"}}')])]
+    assert flow.output == [Message("assistant", [Part("text", "hello")])]
+    assert (flow.subjects[0].id, flow.session_id) == ("u1", "s1")
+    assert flow.metadata == {"plan": "gold"}
+
+
+def test_traceloop_prompts_may_hold_parts_as_json():
+    image = {"type": "image_url", "image_url": {"url": "u"}}
+    parts = json.dumps([{"type": "text", "text": "what is it?"}, image])
+    made = read_span(
+        {
+            "llm.request.type": "chat",
+            "gen_ai.prompt.0.role": "user",
+            "gen_ai.prompt.0.content": parts,
+        }
+    )
+    assert made.input[0].parts == [Part("text", "what is it?"), Part("uri", "u")]
+
+
+def test_mlflow_tools_and_plain_functions():
+    tool = read_span(
+        {
+            "mlflow.spanType": '"TOOL"',
+            "mlflow.spanInputs": '{"at": 1}',
+            "mlflow.spanOutputs": '"ok"',
+        },
+        name="look",
+    )
+    assert (tool.operation, tool.tool_names) == ("execute_tool", ["look"])
+    assert [part.text for part in (tool.input[0].parts[0], tool.output[0].parts[0])] == [
+        '{"at":1}', "ok",
+    ]  # fmt: skip
+    plain = read_span(
+        {
+            "mlflow.spanType": '"CHAIN"',
+            "mlflow.spanInputs": '{"q": "hi"}',
+            "mlflow.spanOutputs": "[1]",
+        }
+    )
+    assert plain.input == [Message("user", [Part("text", '{"q":"hi"}')])]
+    assert plain.output == [Message("assistant", [Part("text", "1")])]
+
+
+def test_a_named_speaker_of_a_conversation_is_kept():
+    made = read_span({**CALL, "gen_ai.input.messages": ASKED.replace("}]}", '}],"name":"maria"}')})
+    assert made.extra["message.names"] == ["maria"]
+
+
+def test_the_event_of_a_call_may_stand_on_its_span():
+    body = {key: value for key, value in CALL.items() if "messages" in key}
+    bare = {key: value for key, value in CALL.items() if "messages" not in key}
+    made = read_span(bare, events=[event("gen_ai.client.inference.operation.details", body)])
+    assert made.input == [Message("user", [Part("text", "hi")])]
+
+
+def test_other_events_and_links_are_kept():
+    made = read_span(
+        CALL,
+        events=[event("checkpoint", {"at": 1}), event("First Token Stream Event", {"odd": True})],
+        links=[{"traceId": "1" * 32, "spanId": "2" * 16, "attributes": []}],
+        status={"code": 1, "message": "fine"},
+    )
+    names = [kept["name"] for kept in made.extra["events"]]
+    assert names == ["checkpoint", "First Token Stream Event"]
+    assert made.extra["links"] == [{"trace_id": "1" * 32, "span_id": "2" * 16}]
+    assert made.extra["status.message"] == "fine"
+    assert made.error_type is None
+
+
+def test_any_other_log_record_is_kept_as_a_log():
+    made = read_log({"enduser.id": "u1", "code": 7}, name="login", body="went in",
+                    severityText="INFO")  # fmt: skip
+    assert (made.operation, made.grade, made.dialect) == ("log", "event", "")
+    assert made.extra["body"] == "went in"
+    assert (made.extra["event.name"], made.extra["severity"]) == ("login", "INFO")
+    assert made.subjects == [Subject("u1", "enduser.id", "sdk")]
+
+
+def test_precedence_does_not_hang_on_the_order_of_attributes():
+    made = read_span({"llm.request.model": "weak", "gen_ai.request.model": "strong"})
+    assert made.request_model == "strong"
+    assert made.extra["llm.request.model"] == "weak"
+
+
+def test_a_conversation_may_be_an_object_in_a_request_body():
+    body = json.dumps({"model": "m", "input": "hi", "conversation": {"id": "conv_1"}})
+    made = read_span({"openinference.span.kind": "LLM", "input.value": body})
+    assert made.conversation_id == "conv_1"
+
+
+def test_the_resource_may_name_a_person_too():
+    made = read_span(CALL, resource={"enduser.id": "u1", "service.name": "unknown_service:python"})
+    assert made.subjects == [Subject("u1", "enduser.id", "sdk")]
+    assert made.application is None
+    assert made.extra["resource"] == {"service.name": "unknown_service:python"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.otlp_made import TRACE, any_value, as_protobuf, log, read_span, span
 from support.otlp_runs import decoder, payload, split
 
-from logstore.capture.decoders import otlp_split
+from logstore.capture.decoders import otlp_log, otlp_span, otlp_split
 from logstore.capture.decoders.otlp_attributes import CUT, MAX_DEPTH
 from logstore.capture.decoders.otlp_dialects import _CONTENT, _INDEXED, _RULES
 from logstore.capture.decoders.otlp_identity import IDENTITY
@@ -85,18 +85,21 @@ _keys = st.one_of(
         st.sampled_from(_INDEXED),
         st.sampled_from(["0", "1", "2", "x", "", "99999999"]),
         st.sampled_from(
-            ["", ".role", ".content", ".message.content", ".message.contents.0", ".tool_calls.0.name",
+            ["", ".role", ".content", ".message.content", ".message.contents.0",
+             ".tool_calls.0.name",
              ".message.tool_calls.0.tool_call.function.name", ".document.id", ".embedding.text",
              ".message.contents.0.message_content.image.image.url", ".tool.json_schema"]
         ),
     ),
     st.sampled_from(
-        ["input.value", "output.value", "llm.invocation_parameters", "metadata", "mlflow.spanInputs",
+        ["input.value", "output.value", "llm.invocation_parameters", "metadata",
+         "mlflow.spanInputs",
          "mlflow.spanOutputs", "mlflow.chat.tokenUsage", "langfuse.observation.input",
          "langfuse.observation.output", "langfuse.observation.usage_details", "llm.openai.choices",
          "langfuse.observation.completion_start_time", "langfuse.observation.level",
          "llm.openai.messages", "metadata.usage_object", "traceloop.entity.input", "llm.openai.id",
-         "traceloop.entity.output", "tool.name", "event.name", "langfuse.observation.model.parameters"]
+         "traceloop.entity.output", "tool.name", "event.name",
+         "langfuse.observation.model.parameters"]
     ),
     st.text(max_size=8),
 )  # fmt: skip
@@ -243,12 +246,17 @@ def test_decoders_refuse_what_is_not_one_record(broken):
 
 
 def test_two_spans_in_one_item_are_refused():
-    request = span({})
-    spans = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
-    spans.append(dict(spans[0]))
+    spans, logs = span({}), log({})
+    for records in (
+        spans["resourceSpans"][0]["scopeSpans"][0]["spans"],
+        logs["resourceLogs"][0]["scopeLogs"][0]["logRecords"],
+    ):
+        records.append(dict(records[0]))
     for decode, raw in (
-        (decode_span_json, json.dumps(request).encode()),
-        (decode_span, as_protobuf(request)),
+        (decode_span_json, json.dumps(spans).encode()),
+        (decode_span, as_protobuf(spans)),
+        (decode_log_json, json.dumps(logs).encode()),
+        (decode_log, as_protobuf(logs)),
     ):
         with pytest.raises(FormatError, match="exactly one"):
             decode(raw)
@@ -331,3 +339,76 @@ def test_streams_are_read_in_bounded_memory(monkeypatch):
         ("Bad", "line 3"),
         ("Item", "line 5, span 1"),
     ]
+
+
+def test_requests_inside_requests_are_read_or_refused():
+    outcome = {"read": 0, "refused": 0}
+    for depth in (50, 300, *range(700, 1_000, 3)):
+        text = '{"input":' * depth + '"core"' + "}" * depth
+        for decode, request in (
+            (decode_span_json, span({"input.value": text, "openinference.span.kind": "LLM"})),
+            (decode_log_json, log({"langfuse.observation.input": text})),
+        ):
+            try:
+                decode(json.dumps(request).encode())
+                outcome["read"] += 1
+            except FormatError:
+                outcome["refused"] += 1
+    assert outcome["read"] >= 4
+    assert sum(outcome.values()) == 204
+
+
+def test_running_out_of_stack_is_a_refusal(monkeypatch):
+    def deep(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(otlp_span, "interaction", deep)
+    monkeypatch.setattr(otlp_log, "interaction", deep)
+    for decode, request in ((decode_span_json, span({})), (decode_log_json, log({}))):
+        with pytest.raises(FormatError, match="too deeply"):
+            decode(json.dumps(request).encode())
+
+
+def test_objects_nested_too_deeply_are_cut_in_both_encodings():
+    value: object = "core"
+    for _ in range(MAX_DEPTH + 3):
+        value = {"in": value}
+    deep = span({"my.own": value})
+    text = decode_span_json(json.dumps(deep).encode())
+    assert decode_span(as_protobuf(deep)).extra == text.extra
+    assert "truncated" in text.gaps
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"intValue": "123456789012345678901"},
+        {"intValue": "seven"},
+        {"doubleValue": "much"},
+        {"bytesValue": "?"},
+    ],
+)
+def test_numbers_and_bytes_that_are_none_are_refused(value):
+    request = span({})
+    spans = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans[0]["attributes"] = [{"key": "a", "value": value}]
+    with pytest.raises(FormatError):
+        decode_span_json(json.dumps(request).encode())
+
+
+def test_empty_json_values_are_nothing():
+    request = span({})
+    spans = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans[0]["attributes"] = [
+        {"key": "a", "value": {"arrayValue": {"values": [None, {}]}}},
+        {"key": "b", "value": {"kvlistValue": {}}},
+    ]
+    assert decode_span_json(json.dumps(request).encode()).extra["a"] == [None, None]
+
+
+def test_identities_and_flattened_names_of_no_use_are_kept_as_they_are():
+    path = "llm.input_messages.0" + ".x" * 20
+    made = read_span({"user.id": ["not", "an id"], path: "deep"})
+    assert made.extra["user.id"] == ["not", "an id"]
+    assert made.extra[path] == "deep"
+    assert made.subjects == []

@@ -8,6 +8,7 @@ import json
 import pytest
 from support.otlp_made import as_protobuf, log, span
 
+from logstore.capture.decoders import otlp_split
 from logstore.capture.decoders.otlp_identity import TraceIdentities, distinct, identity_of
 from logstore.capture.decoders.otlp_split import (
     split_json,
@@ -15,8 +16,10 @@ from logstore.capture.decoders.otlp_split import (
     split_protobuf_stream,
     split_traces_protobuf,
 )
+from logstore.capture.decoders.otlp_wire import encode_varint, fields, varint
 from logstore.capture.interaction import Subject
 from logstore.capture.items import Bad, Context, Item
+from logstore.errors import FormatError
 
 ROOT, MIDDLE, LEAF, SIBLING = ("a" * 16, "b" * 16, "c" * 16, "d" * 16)
 
@@ -164,3 +167,36 @@ def test_protobuf_cut_short_keeps_what_was_whole():
     pieces = list(split_protobuf_stream(io.BytesIO(framed + framed[:-5]), "traces"))
     assert [type(piece) for piece in pieces] == [Item, Bad]
     assert list(split_protobuf_stream(io.BytesIO(b""), "logs")) == []
+
+
+def test_frames_and_fields_that_promise_too_much_are_refused():
+    for data in (
+        b"\x00\x00",
+        b"\x00\x00\x00",
+        (65 * 2**20).to_bytes(4, "big"),
+        (2**26).to_bytes(4, "big") + b"short",
+        b"\x7f",
+        b"\x0a",
+        b"\x0a" + b"\xff" * 11,
+        b"\x0a" + b"\xff\xff\xff\xff\x7f",
+    ):
+        (bad,) = split_protobuf_stream(io.BytesIO(data), "traces")
+        assert isinstance(bad, Bad)
+
+
+def test_a_long_line_after_a_broken_first_line_is_skipped(monkeypatch):
+    good = line(LEAF, "", {})
+    monkeypatch.setattr(otlp_split, "MAX_REQUEST", len(good) + 1)
+    long = b"x" * 5 * len(good)
+    pieces = list(split_json_stream(io.BytesIO(b"\n".join([b"{broken", long, good, good]))))
+    assert [(type(piece), piece.where) for piece in pieces] == [
+        (Bad, "line 1"), (Bad, "line 2"), (Item, "line 3, span 1"), (Item, "line 4, span 1"),
+    ]  # fmt: skip
+
+
+def test_a_varint_without_an_end_is_refused():
+    with pytest.raises(FormatError, match="does not end"):
+        list(fields(b"\xff" * 12, 0, 12))
+    with pytest.raises(FormatError, match="wire type"):
+        list(fields(b"\x0b", 0, 1))
+    assert varint(encode_varint(2**63), 0, 10) == (2**63, 10)
