@@ -53,6 +53,8 @@ EXACT = (
 )
 """Columns of records in JSON, CSV and Parquet."""
 
+_INTERACTION = "interaction"
+_ANY = "*"
 _NAMES = (
     "user", "session", "conversation", "model", "model_version", "application", "environment",
     "operation", "source", "kind",
@@ -74,7 +76,7 @@ def shape(args: Namespace) -> Shape:
 
 
 def wanted(args: Namespace, now_us: int) -> Filter:
-    """The filter that a command's options say.
+    """The filter that a command's options say; interactions only, unless `--kind` says more.
 
     Raises:
         UsageError: a time that is none.
@@ -82,6 +84,9 @@ def wanted(args: Namespace, now_us: int) -> Filter:
     from logstore.query.filters import Filter, parse_filter
 
     given = {name: getattr(args, name) for name in _NAMES if getattr(args, name)}
+    given["kind"] = _INTERACTION if args.kind is None else given.get("kind")
+    if given["kind"] == _ANY:
+        given["kind"] = None
     found = Filter(
         text=getattr(args, "text", ""),
         regex=args.regex,

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["text", "int", "float", "bool", "time", "duration", "list", "any"]
 """``time`` is microseconds since 1970 UTC, ``duration`` microseconds, ``list`` a list of texts."""
@@ -42,9 +42,17 @@ def words(value: object, kind: Kind) -> str:
         return moment(value)
     if isinstance(value, int) and kind == "duration":
         return f"{value / 1000:,.1f} ms" if value < 1_000_000 else f"{value / 1e6:,.2f} s"
+    if hasattr(value, "nanoseconds"):
+        return _interval(value)
     if isinstance(value, list | tuple):
         return ", ".join(words(item, "any") for item in value)
     return _scalar(value)
+
+
+def _interval(value: Any) -> str:
+    """Arrow's intervals: a tuple of months, days and nanoseconds."""
+    parts = ((value.months, "months"), (value.days, "days"), (value.nanoseconds / 1e9, "s"))
+    return " ".join(f"{number:g} {unit}" for number, unit in parts if number) or "0 s"
 
 
 def _scalar(value: object) -> str:
@@ -84,12 +92,12 @@ def plain(value: object) -> object:
     """A value as JSON has it: exact, with what JSON lacks as text."""
     if value is None or isinstance(value, bool | int | str):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, bytes):
-        return value.hex()
+    if isinstance(value, float) and math.isfinite(value):
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and not hasattr(value, "nanoseconds"):
         return [plain(item) for item in value]
-    return value.isoformat() if isinstance(value, dt.datetime | dt.date | dt.time) else str(value)
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    return str(value) if isinstance(value, float) else words(value, "any")

@@ -53,15 +53,15 @@ SELECT regexp_extract(text, '!\\[[^]]*\\]\\((https?://[^/ )]+)', 1) AS image_hos
 FROM messages
 WHERE side = 'output' AND image_host <> ''
 GROUP BY image_host ORDER BY longest_link DESC""",
-        "Images from our own host are short links. The other host got long ones, with what"
-        " customers had said inside: prompt injection through a page of the knowledge base.",
+        "Two hosts only ever got short links to charts. The first one got long links that carry"
+        " what customers had said: prompt injection through a page of the knowledge base.",
     ),
     Question(
         "Which person was busiest in a single hour, and when was that?",
         """\
 SELECT user_id, time_bucket(INTERVAL 1 hour, time) AS hour, count(*) AS calls,
-       list(DISTINCT application) AS applications, list_sort(list(DISTINCT tool)) AS tools
-FROM interactions LEFT JOIN unnest(tool_names) AS called(tool) ON true
+       list_sort(list_distinct(flatten(list(tool_names)))) AS tools
+FROM interactions
 WHERE user_id IS NOT NULL
 GROUP BY user_id, hour ORDER BY calls DESC LIMIT 5""",
         "The first one worked through the night of a weekend with tools that nobody uses by"
@@ -70,14 +70,14 @@ GROUP BY user_id, hour ORDER BY calls DESC LIMIT 5""",
     Question(
         "Was the same answer served to different people?",
         """\
-SELECT response_id, count(DISTINCT user_id) AS people, min(time) AS first_served,
-       max(time) - min(time) AS apart, any_value(application) AS application
-FROM interactions
-WHERE response_id IS NOT NULL
-GROUP BY response_id HAVING people > 1
-ORDER BY apart DESC LIMIT 5""",
-        "An answer has one id. Where one id reached several customers, a cache gave one"
-        " person's answer to another.",
+SELECT day, count(*) AS answers, list(people) AS who_got_them
+FROM (SELECT response_id, min(time)::DATE AS day, list(DISTINCT user_id) AS people
+      FROM interactions
+      WHERE response_id IS NOT NULL
+      GROUP BY response_id HAVING count(DISTINCT user_id) > 1)
+GROUP BY day ORDER BY day""",
+        "An answer has one id. Households share some; but on two days ids reached strangers in"
+        " numbers: a cache gave one customer's answer to another.",
     ),
 )
 """What the demo asks the sample logs."""
