@@ -112,7 +112,7 @@ def protobuf_value(value: AnyValue, budget: Budget, depth: int = 0) -> object:
             return budget.cut()
         values = value.array_value.values
         budget.spend(len(values))
-        return [protobuf_value(item, budget, depth + 1) for item in values]
+        return [item.string_value or protobuf_value(item, budget, depth + 1) for item in values]
     if which == "kvlist_value":
         if depth >= MAX_DEPTH:
             return budget.cut()

@@ -11,6 +11,7 @@ from logstore.capture.decoders.chat_messages import answered, asked
 from logstore.capture.decoders.identity import people
 from logstore.capture.decoders.otlp_found import (
     Found,
+    Reader,
     flag,
     integer,
     json_text,
@@ -20,37 +21,46 @@ from logstore.capture.decoders.otlp_found import (
 )
 from logstore.capture.interaction import Message, Part
 
-PARAMS = {
-    "temperature": number,
-    "top_p": number,
-    "top_k": number,
-    "max_tokens": integer,
-    "seed": integer,
-    "frequency_penalty": number,
-    "presence_penalty": number,
-}
-"""Sampling parameters by their gen_ai.request.* short name."""
-
-_OTHER_PARAMS = {
-    "n": ("choice_count", integer),
-    "max_completion_tokens": ("max_tokens", integer),
-    "max_output_tokens": ("max_tokens", integer),
-    "stop": ("stop_sequences", texts),
-    "stop_sequences": ("stop_sequences", texts),
-    "previous_response_id": ("previous_response.id", text),
+_PARAMS: dict[str, tuple[str, Reader]] = {
+    "temperature": ("params.temperature", number),
+    "top_p": ("params.top_p", number),
+    "top_k": ("params.top_k", number),
+    "max_tokens": ("params.max_tokens", integer),
+    "max_completion_tokens": ("params.max_tokens", integer),
+    "max_output_tokens": ("params.max_tokens", integer),
+    "seed": ("params.seed", integer),
+    "frequency_penalty": ("params.frequency_penalty", number),
+    "presence_penalty": ("params.presence_penalty", number),
+    "n": ("params.choice_count", integer),
+    "stop": ("params.stop_sequences", texts),
+    "stop_sequences": ("params.stop_sequences", texts),
+    "previous_response_id": ("params.previous_response.id", text),
 }
 _CONTENT = ("messages", "input", "contents", "prompt", "system", "instructions")
 _USAGE = {
-    "input_tokens": ("input_tokens", "prompt_tokens", "input"),
-    "output_tokens": ("output_tokens", "completion_tokens", "output"),
-    "cache_read": ("cache_read_input_tokens", "input_cached_tokens", "cache_read"),
-    "cache_write": ("cache_creation_input_tokens", "cache_write"),
-    "reasoning": ("reasoning_tokens", "output_reasoning_tokens"),
+    "input_tokens": "usage.input_tokens",
+    "prompt_tokens": "usage.input_tokens",
+    "input": "usage.input_tokens",
+    "output_tokens": "usage.output_tokens",
+    "completion_tokens": "usage.output_tokens",
+    "output": "usage.output_tokens",
+    "cache_read_input_tokens": "usage.cache_read",
+    "input_cached_tokens": "usage.cache_read",
+    "cache_read": "usage.cache_read",
+    "cached_tokens": "usage.cache_read",
+    "cache_creation_input_tokens": "usage.cache_write",
+    "cache_write": "usage.cache_write",
+    "reasoning_tokens": "usage.reasoning",
+    "output_reasoning_tokens": "usage.reasoning",
 }
-_DETAILS = {
-    "cache_read": (("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
-    "reasoning": (("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
-}
+_DETAILS = frozenset(
+    {
+        "prompt_tokens_details",
+        "input_tokens_details",
+        "completion_tokens_details",
+        "output_tokens_details",
+    }
+)
 
 
 def read_request(found: Found, body: dict[str, object], rank: int, key: str) -> None:
@@ -81,14 +91,12 @@ def read_metadata(found: Found, metadata: dict[str, object]) -> None:
 
 def read_params(found: Found, body: dict[str, object], rank: int) -> None:
     """Take the sampling parameters out of `body`."""
-    for name, read in PARAMS.items():
-        if name in body and (value := read(body[name])) is not None:
+    for name in [name for name in body if name in _PARAMS]:
+        place, read = _PARAMS[name]
+        value = read(body[name])
+        if value is not None:
             del body[name]
-            found.offer(f"params.{name}", value, rank)
-    for name, (ours, reader) in _OTHER_PARAMS.items():
-        if name in body and (other := reader(body[name])) is not None:
-            del body[name]
-            found.offer(f"params.{ours}", other, rank)
+            found.offer(place, value, rank)
 
 
 def read_response(found: Found, body: dict[str, object], rank: int, key: str) -> None:
@@ -118,12 +126,12 @@ def read_response(found: Found, body: dict[str, object], rank: int, key: str) ->
 
 def read_usage(found: Found, usage: dict[str, object], rank: int) -> None:
     """Offer token counts in any provider's words."""
-    for ours, names in _USAGE.items():
-        for name in names:
-            found.offer(f"usage.{ours}", integer(usage.get(name)), rank)
-    for ours, (groups, name) in _DETAILS.items():
-        for group in groups:
-            found.offer(f"usage.{ours}", integer(jsonvalues.obj(usage.get(group)).get(name)), rank)
+    for name, count in usage.items():
+        place = _USAGE.get(name)
+        if place is not None:
+            found.offer(place, integer(count), rank)
+        elif name in _DETAILS and isinstance(count, dict):
+            read_usage(found, count, rank + 1)
 
 
 def offer_asked(found: Found, value: object, rank: int, key: str) -> None:
