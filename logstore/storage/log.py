@@ -39,6 +39,7 @@ from logstore.storage.logfile import (
     Retention,
     StoreFile,
     check_origin,
+    from_clear,
     parse_log_file,
 )
 from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
@@ -150,11 +151,17 @@ class Log:
         with log._committer as state:
             fresh = state.chain.size == 0
         if fresh:
-            named = {"origin": origin, "vkey": signer.vkey(), "format": LOG_FORMAT}
-            log.append(Record("log.created", "aircon", clear=named))
+            log.append(Record("log.created", "aircon", clear=description.to_clear()))
+        else:
+            description = log.description = log._as_recorded()
         # Last: from here on the log is expected, and is never started anew.
         disk.create(target, description.encode(), protect=options.protect)
         return log
+
+    def _as_recorded(self) -> LogFile:
+        """The description in record 0 of a log whose creation a crash interrupted."""
+        groups = read_wal(self._directory / layout.wal_name(0), self.origin).groups
+        return from_clear(parse(groups[0].leaves[0]).clear)
 
     @classmethod
     def open(

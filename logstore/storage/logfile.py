@@ -46,6 +46,23 @@ class LogFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The object's bytes."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
 
+    def to_clear(self) -> dict[str, object]:
+        """The clear fields of the ``log.created`` record, which vouches for this file."""
+        plain: dict[str, object] = msgspec.to_builtins(self)
+        return plain
+
+
+def from_clear(clear: dict[str, object]) -> LogFile:
+    """The description in a ``log.created`` record.
+
+    Raises:
+        FormatError: the fields are not those of a description.
+    """
+    try:
+        return msgspec.convert(clear, LogFile)
+    except msgspec.ValidationError as error:
+        raise FormatError(f"log.created record does not describe a log: {error}") from None
+
 
 @dataclass(frozen=True, slots=True)
 class StoreFile:
