@@ -34,6 +34,7 @@ _HIDDEN = _SELECTORS | frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
 )
 _NEED_CONTEXT = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
+_TAGS = re.compile("[\U000e0020-\U000e007e]+")
 
 # Format characters that print a sign of their own (Arabic number and verse signs, Kaithi).
 _VISIBLE_FORMAT = frozenset((*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD))
@@ -118,7 +119,7 @@ _CONCEALED = re.compile(
 
 
 def _show(text: str, table: _Table) -> str:
-    return _NEED_CONTEXT.sub(_contextual, text).translate(table).replace("⟧⟦tag:", "")
+    return _TAGS.sub(_tagged, _NEED_CONTEXT.sub(_contextual, text)).translate(table)
 
 
 class _Table(dict[int, int | str]):
@@ -146,8 +147,6 @@ def _shown(code: int) -> int | str:
         return "\u2421"
     if 0x80 <= code <= 0x9F:
         return f"\\x{code:02x}"
-    if 0xE0020 <= code <= 0xE007E:
-        return f"⟦tag:{chr(code - 0xE0000)}⟧"
     return code if _passes(code) else f"⟦U+{code:04X}⟧"
 
 
@@ -161,6 +160,10 @@ def _passes(code: int) -> bool:
         return code not in (0x2028, 0x2029)
     growing = any(first <= code <= last for first, last in _GROWING) and code & 0xFFFE != 0xFFFE
     return growing or code in _VISIBLE_FORMAT
+
+
+def _tagged(run: re.Match[str]) -> str:
+    return f"⟦tag:{''.join(chr(ord(char) - 0xE0000) for char in run.group())}⟧"
 
 
 def _contextual(run: re.Match[str]) -> str:

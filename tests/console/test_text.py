@@ -76,6 +76,7 @@ def test_selectors_never_come_in_runs(text: str) -> None:
         ("a\u2028b", "a⟦U+2028⟧b"),
         ("x\ud83d", "x⟦U+D83D⟧"),
         ("hi\U000e0069\U000e0067\U000e006e\U000e006f\U000e0072\U000e0065", "hi⟦tag:ignore⟧"),
+        ("a\u2028\U000e0069\ue000\U000e006a", "a⟦U+2028⟧⟦tag:i⟧⟦U+E000⟧⟦tag:j⟧"),
         ("one\ntwo\tthree", "one\ntwo    three"),
         ("\ue000 and \U0010ffff", "⟦U+E000⟧ and ⟦U+10FFFF⟧"),
         ("s\ufe00\ufe01", "s⟦U+FE00⟧⟦U+FE01⟧"),
