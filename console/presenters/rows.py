@@ -6,6 +6,7 @@ that matters is to the right of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.presenters.figures import duration, moment, short
@@ -114,34 +115,33 @@ def _unread(row: Row) -> str:
 
 
 def _fact(row: Row, name: str, standing: Standing) -> tuple[str, Role]:
-    match name:
-        case "proof":
-            return mark(row.index, standing)
-        case "time":
-            return moment(row.time_us, "%m-%d %H:%M:%S"), "dim"
-        case "user":
-            return row.user or "", "user"
-        case "model":
-            return row.model or ("" if row.kind == "interaction" else row.kind), "plain"
-        case "tokens":
-            return _tokens(row), "dim"
-        case "duration":
-            return duration(row.duration_us), "dim"
-        case "flags":
-            return flags(row), "bad" if row.error_type else "warn"
-        case "text":
-            return preview(row), "plain" if row.input_preview is not None else "dim"
-        case _:
-            return str(getattr(row, _ATTRIBUTE.get(name, name)) or ""), "dim"
-
-
-_ATTRIBUTE = {"version": "model_version"}
+    if name == "proof":
+        return mark(row.index, standing)
+    if name == "flags":
+        return flags(row), "bad" if row.error_type else "warn"
+    if name == "text":
+        return preview(row), "plain" if row.input_preview is not None else "dim"
+    make, role = _FACTS[name]
+    return make(row), role
 
 
 def _tokens(row: Row) -> str:
     if row.tokens_in is None and row.tokens_out is None:
         return ""
     return f"{short(row.tokens_in) or '?'}/{short(row.tokens_out) or '?'}"
+
+
+_FACTS: dict[str, tuple[Callable[[Row], str], Role]] = {
+    "time": (lambda row: moment(row.time_us, "%m-%d %H:%M:%S"), "dim"),
+    "user": (lambda row: row.user or "", "user"),
+    "model": (lambda row: row.model or ("" if row.kind == "interaction" else row.kind), "plain"),
+    "version": (lambda row: row.model_version or "", "dim"),
+    "tokens": (_tokens, "dim"),
+    "duration": (lambda row: duration(row.duration_us), "dim"),
+    "application": (lambda row: row.application or "", "dim"),
+    "operation": (lambda row: row.operation or "", "dim"),
+    "session": (lambda row: row.session or "", "dim"),
+}
 
 
 def _join(spans: list[Span]) -> Line:

@@ -64,7 +64,9 @@ def _record(detail: Detail, here: int, shown: set[tuple[str, str]], cells: int) 
     row = detail.row
     mine = row.index == here
     head = f"{'▶' if mine else '─'} {moment(row.time_us)} UTC  #{row.index}"
-    yield line((head, "mark" if mine else "dim"), (_meta(detail), "dim"))
+    yield line((head, "mark" if mine else "dim"))
+    for text in wrap(_meta(detail), cells - 2):
+        yield line("  ", (text, "dim"))
     if detail.interaction is None:
         yield from _without_call(detail, cells)
     else:
@@ -90,10 +92,18 @@ def _meta(detail: Detail) -> str:
         facts.append(f"{short(row.tokens_in) or '?'}→{short(row.tokens_out) or '?'} tokens")
     if row.duration_us is not None:
         facts.append(duration(row.duration_us))
-    return "  " + " · ".join(facts)
+    return " · ".join(facts)
 
 
 def _interaction(call: Interaction, shown: set[tuple[str, str]], cells: int) -> Iterator[Line]:
+    yield from _asked(call, shown, cells)
+    for message in call.output:
+        shown.add((message.role, _digest(message)))
+        yield from _message(message, cells)
+    yield from _trouble(call, cells)
+
+
+def _asked(call: Interaction, shown: set[tuple[str, str]], cells: int) -> Iterator[Line]:
     folded = 0
     system = [Message("system", call.system)] if call.system else []
     for message in [*system, *call.input]:
@@ -108,9 +118,9 @@ def _interaction(call: Interaction, shown: set[tuple[str, str]], cells: int) -> 
         yield from _message(message, cells)
     if folded:
         yield _folded(folded)
-    for message in call.output:
-        shown.add((message.role, _digest(message)))
-        yield from _message(message, cells)
+
+
+def _trouble(call: Interaction, cells: int) -> Iterator[Line]:
     if call.error_type or call.error_message:
         yield line(("  ! FAILED ", "bad"), (call.error_type or "", "bad"))
         for text in wrap(call.error_message or "", cells - 4):
@@ -128,11 +138,8 @@ def _folded(number: int) -> Line:
 
 def _message(message: Message, cells: int) -> Iterator[Line]:
     word, role = _ROLES.get(message.role, (message.role.upper(), "plain"))
-    if message.role == "tool" or not message.parts:
-        title = [line("  ", (word, role))] if not message.parts else []
-    else:
-        title = [line("  ", (word, role))]
-    yield from title
+    if message.role != "tool" or not message.parts:
+        yield line("  ", (word, role))
     for part in message.parts:
         yield from _part(part, cells)
 

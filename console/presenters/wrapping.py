@@ -13,34 +13,38 @@ _PIECES = re.compile(r"\s+|\S+")
 
 
 def wrap(text: str, cells: int) -> Iterator[str]:
-    """Safe lines of at most `cells` cells; own line breaks are kept, as are leading spaces."""
+    """Safe lines of at most `cells` cells.
+
+    Own line breaks are kept, and so are leading spaces: what is broken off stands under them.
+    """
     cells = max(cells, 2)
     for paragraph in safe_text(text).split("\n"):
-        yield from _wrap_paragraph(paragraph, cells)
+        if len(paragraph) * 2 <= cells or cell_len(paragraph) <= cells:
+            yield paragraph
+            continue
+        words = paragraph.lstrip(" ")
+        indent = min(len(paragraph) - len(words), cells // 2)
+        for made in _wrap_words(words, cells - indent):
+            yield " " * indent + made
 
 
-def _wrap_paragraph(text: str, cells: int) -> Iterator[str]:
-    if len(text) * 2 <= cells or cell_len(text) <= cells:
-        yield text
-        return
+def _wrap_words(text: str, cells: int) -> Iterator[str]:
     built, used = "", 0
     for match in _PIECES.finditer(text):
         piece = match.group()
         taken = cell_len(piece)
         if used + taken <= cells:
             built, used = built + piece, used + taken
-            continue
-        if piece.isspace():
+        elif piece.isspace():
             yield built
             built, used = "", 0
-            continue
-        if used and taken <= cells:
+        elif used and taken <= cells:
             yield built.rstrip()
             built, used = piece, taken
-            continue
-        *whole, built = _chop(built, used, piece, cells)
-        yield from whole
-        used = cell_len(built)
+        else:
+            *whole, built = _chop(built, used, piece, cells)
+            yield from whole
+            used = cell_len(built)
     if built:
         yield built.rstrip()
 

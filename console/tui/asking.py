@@ -23,6 +23,7 @@ from console.tui import exporting
 from console.tui.messages import (
     Counted,
     Exporting,
+    Found,
     Grown,
     Progressed,
     Read,
@@ -34,9 +35,9 @@ from console.tui.messages import (
 )
 from console.tui.session import Session
 from console.tui.trail import Place
-from logstore.errors import AirconError
+from logstore.errors import AirconError, NotFound
 from logstore.query.filters import Filter
-from logstore.query.rows import Detail, Selection
+from logstore.query.rows import Detail, Row, Selection
 
 T = TypeVar("T")
 
@@ -72,10 +73,15 @@ class Asker:
         explorer = self.session.explorer
         self._run("select", lambda: Selected(turn, attempt(lambda: explorer.select(place.filter))))
 
-    def similar(self, turn: int, index: int) -> None:
-        """Look for similar text; posts `Selected`."""
-        explorer = self.session.explorer
-        self._run("select", lambda: Selected(turn, attempt(lambda: explorer.similar(index))))
+    def similar(self, turn: int, row: Row) -> None:
+        """Look for similar text; posts `Found`."""
+        work = partial(self.session.explorer.similar, row.index)
+        self._run("select", lambda: Found(turn, row.id, attempt(work)))
+
+    def same_call(self, turn: int, row: Row, size: int) -> None:
+        """Look for other records of one call; posts `Found`."""
+        work = partial(self._same_call, row, size)
+        self._run("select", lambda: Found(turn, row.id, attempt(work)))
 
     def histogram(self, turn: int, chosen: Selection, buckets: int) -> None:
         """Count over time; posts `Counted`."""
@@ -124,6 +130,12 @@ class Asker:
         """Stop the export that runs."""
         self._stop_export.set()
 
+    def stop_all(self) -> None:
+        """Stop whatever runs: the console is being left, and threads would keep it waiting."""
+        self._stop_verify.set()
+        self._stop_export.set()
+        self.session.explorer.cancel()
+
     def background(self, work: Callable[[], Message]) -> None:
         """Run some other work and post its message."""
         self._run("other", work, exclusive=False)
@@ -140,6 +152,15 @@ class Asker:
         if isinstance(whole, AirconError):
             return Read(index, Bundle(detail))
         return Read(index, Bundle(detail, tuple(whole)))
+
+    def _same_call(self, row: Row, size: int) -> Selection:
+        import numpy as np
+
+        others = self.session.explorer.detail(row.index).same_call
+        if not others:
+            raise NotFound("No other record of this call is in the log.")
+        indexes = np.array(sorted({row.index, *others}), dtype=np.int64)
+        return Selection(Filter(), size, indexes, f"same call as record {row.index}")
 
     def _grow(self, turn: int, chosen: Selection | None, size: int) -> Message:
         explorer = self.session.explorer

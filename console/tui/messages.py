@@ -19,6 +19,16 @@ class Selected(Message):
         self.found = found
 
 
+class Found(Message):
+    """Records near one record were looked for: similar text, or the same call."""
+
+    def __init__(self, turn: int, origin: str, found: Selection | AirconError) -> None:
+        super().__init__()
+        self.turn = turn
+        self.origin = origin
+        self.found = found
+
+
 class Counted(Message):
     """The histogram of a selection."""
 

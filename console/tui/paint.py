@@ -14,13 +14,13 @@ from textual.widget import Widget
 from console.presenters.spans import Line, Role
 from console.text import one_line
 
-SPAN_CLASSES = frozenset(
+SPAN_CLASSES = {
     f"span--{role}"
     for role in (
         *("plain", "dim", "strong", "title", "good", "bad", "warn"),
         *("user", "model", "tool", "mark", "key"),
     )
-)
+}
 """Component classes a widget needs for `strip`; `console.tcss` gives them their look."""
 
 

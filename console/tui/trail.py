@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from logstore.query.filters import Filter
 from logstore.query.rows import Detail, Row, Selection
@@ -22,7 +23,7 @@ class Place:
         cursor: record index under the cursor when it was left; None for the newest.
     """
 
-    filter: Filter = Filter()
+    filter: Filter = field(default_factory=Filter)
     fixed: Selection | None = None
     origin: str = ""
     cursor: int | None = None
@@ -101,7 +102,16 @@ def pivots(row: Row, detail: Detail | None) -> list[Pivot]:
 def _by(key: str, title: str, name: str, value: str | None, gone: str) -> Pivot:
     if not value:
         return Pivot(key, title, reason=gone)
-    return Pivot(key, f"{title}: {value}", Place(Filter(**{name: value})))
+    return Pivot(key, f"{title}: {value}", Place(_WANTED[name](value)))
+
+
+_WANTED: dict[str, Callable[[str], Filter]] = {
+    "user": lambda value: Filter(user=value),
+    "session": lambda value: Filter(session=value),
+    "model": lambda value: Filter(model=value),
+    "model_version": lambda value: Filter(model_version=value),
+    "application": lambda value: Filter(application=value),
+}
 
 
 def _no_text(row: Row) -> str:
@@ -111,6 +121,4 @@ def _no_text(row: Row) -> str:
 
 
 def _no_twin(detail: Detail | None) -> str:
-    if detail is None:
-        return "the record is still being read"
-    return "" if detail.same_call else "no other record of this call"
+    return "no other record of this call" if detail is not None and not detail.same_call else ""

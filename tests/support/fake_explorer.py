@@ -239,11 +239,14 @@ class FakeExplorer:
             number = int("".join(c for c in wanted.session[:12] if c.isdigit()) or 0)
             keep &= every // 3 == number
         if wanted.model_version:
-            known = [at for at, (_, version) in enumerate(MODELS) if version == wanted.model_version]
+            known = [
+                at for at, (_, version) in enumerate(MODELS) if version == wanted.model_version
+            ]
             keep &= np.isin(every // 6 % 3, known)
         if wanted.text:
             keep &= np.isin(
-                every % 6, [i for i, asked in enumerate(ASKED) if wanted.text.lower() in asked.lower()]
+                every % 6,
+                [i for i, asked in enumerate(ASKED) if wanted.text.lower() in asked.lower()],
             )
         if wanted.since_us is not None:
             keep &= every * STEP_US + START_US >= wanted.since_us

@@ -24,11 +24,13 @@ from console.presenters.figures import count, plural
 from console.presenters.spans import Line, line
 from console.presenters.verdict import Phase, Standing, summary
 from console.presenters.views import Bundle
+from console.text import safe_text
 from console.tui import keys
 from console.tui.asking import Asker
 from console.tui.messages import (
     Counted,
     Exporting,
+    Found,
     Grown,
     Progressed,
     Read,
@@ -46,6 +48,7 @@ from console.tui.widgets.filter_bar import FilterBar
 from console.tui.widgets.histogram import TimeHistogram
 from console.tui.widgets.key_bar import KeyBar
 from console.tui.widgets.one_line import OneLine
+from console.tui.widgets.pages import Load
 from console.tui.widgets.row_window import RowWindow
 from logstore.errors import AirconError
 from logstore.query.filters import Filter
@@ -80,13 +83,13 @@ class AnswersScreen(Screen[None]):
         self.standing = Standing()
         self.pending = 0
         self.busy_since: float | None = None
+        self.aside = False
         self.exporting = False
         self._turn = 0
         self._read_index = -1
         self._tailing = False
         self._tail_error = ""
         self._counted_at = 0.0
-        self._counted_for = -1
 
     def compose(self) -> ComposeResult:
         """Status, filter, histogram, table and detail, command line, keys."""
@@ -126,12 +129,16 @@ class AnswersScreen(Screen[None]):
         self.set_interval(TAIL_S, self.look_again)
         self.set_interval(1.0, self._say_waiting)
 
+    def on_unmount(self) -> None:
+        """Nothing outlives the screen."""
+        self.asker.stop_all()
+
     # -- asking ----------------------------------------------------------------------------
 
     def ask(self) -> None:
         """Ask for what the trail says."""
         self._turn += 1
-        self._counted_for = -1
+        self.aside = False
         place = self.trail.here
         self.query_one(FilterBar).show(place.words())
         self.query_one(TimeHistogram).show_counts(None)
@@ -153,11 +160,12 @@ class AnswersScreen(Screen[None]):
         self.trail.go(place)
         self.ask()
 
-    def new_turn(self) -> int:
-        """A new question that is not on the trail yet."""
+    def look_aside(self) -> int:
+        """The turn of a question that leaves the table as it is until there is an answer."""
         self._turn += 1
         self.busy_since = time.monotonic()
-        self.set_timer(NOTICE_S, partial(self._say_searching, self._turn))
+        self.aside = True
+        self.show_lines()
         return self._turn
 
     def look_again(self) -> None:
@@ -177,7 +185,6 @@ class AnswersScreen(Screen[None]):
         """Count over time again."""
         if self.selection is not None and self.selection.count:
             self._counted_at = time.monotonic()
-            self._counted_for = self.selection.count
             buckets = self.query_one(TimeHistogram).buckets
             self.asker.histogram(self._turn, self.selection, buckets)
 
@@ -194,14 +201,18 @@ class AnswersScreen(Screen[None]):
             self._nothing_to_read()
             self.show_lines()
             return
-        if message.found.label and self.trail.here.fixed is None:
-            # Similar text was looked for: it becomes a place now that there is an answer.
-            row = self.row
-            self.trail.leave_at(row.index if row else None)
-            origin = row.id if row else ""
-            self.trail.go(Place(message.found.filter, message.found, origin))
-            self.query_one(FilterBar).show(self.trail.here.words())
         self._show_selection(message.found)
+
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        if message.turn != self._turn:
+            return
+        self.busy_since = None
+        if isinstance(message.found, AirconError):
+            self.tell(" ".join(message.found.diagnostics()), bad=True)
+            self.show_lines()
+        else:
+            self.go(Place(message.found.filter, message.found, message.origin))
 
     def _show_selection(self, found: Selection) -> None:
         self.selection = found
@@ -349,10 +360,12 @@ class AnswersScreen(Screen[None]):
 
     def tell(self, words: str, *, bad: bool = False) -> None:
         """A sentence for the person that goes by itself."""
-        from console.text import safe_text
-
-        severity = "error" if bad else "information"
-        self.notify(safe_text(words), severity=severity, markup=False, timeout=8)
+        self.notify(
+            safe_text(words),
+            severity="error" if bad else "information",
+            markup=False,
+            timeout=8,
+        )
 
     def show_lines(self) -> None:
         """Refresh status, command line and key bar."""
@@ -424,7 +437,7 @@ class AnswersScreen(Screen[None]):
             return ((f" {here.words()}, from ", "dim"), (command.show(here.origin, store), "key"))
         return ((" $ ", "dim"), (command.search(here.filter, store), "key"))
 
-    def _load(self, chosen: Selection):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _load(self, chosen: Selection) -> Load:
         return partial(self.session.explorer.rows, chosen)
 
     def _cursor_in(self, found: Selection) -> int | None:
@@ -448,7 +461,7 @@ class AnswersScreen(Screen[None]):
             self.app.screen.show_standing(standing)
 
     def _say_searching(self, turn: int) -> None:
-        if turn == self._turn and self.busy_since is not None:
+        if turn == self._turn and self.busy_since is not None and not self.aside:
             waited = int(time.monotonic() - self.busy_since)
             self.rows.show_notice(notices.searching(waited))
 

@@ -27,8 +27,8 @@ from console.tui.widgets.filter_bar import FilterBar
 from console.tui.widgets.histogram import TimeHistogram
 from console.tui.widgets.row_window import RowWindow
 from logstore.errors import AirconError, UsageError
-from logstore.query.filters import Filter, parse_filter
-from logstore.query.rows import Selection
+from logstore.query.filters import parse_filter
+from logstore.query.rows import Row
 
 _NO_ROW = "There is no record under the cursor."
 
@@ -38,6 +38,10 @@ _UNLOCK = (
     "Without it: clear fields only. From scripts: --passphrase-fd,",
     "--passphrase-file or AIRCON_PASSPHRASE.",
 )
+
+
+def _path(typed: str) -> Path:
+    return Path(typed).expanduser()
 
 
 class ExplorerScreen(AnswersScreen):
@@ -148,7 +152,10 @@ class ExplorerScreen(AnswersScreen):
         self._turn += 1
         self.busy_since = None
         self.session.explorer.cancel()
-        self.rows.show_notice(stopped())
+        if self.aside:
+            self.tell("Stopped.")
+        else:
+            self.rows.show_notice(stopped())
         self.show_lines()
 
     def action_step(self, by: int) -> None:
@@ -179,32 +186,22 @@ class ExplorerScreen(AnswersScreen):
             self.tell(_NO_ROW)
             return
         bundle = self.shown_bundle()
-        if bundle is None:
-            self.read(row.index)
         ways = pivots(row, bundle.detail if bundle else None)
         choices = [Choice(way.key, way.title, way.reason) for way in ways]
-        picked = await self.app.push_screen_wait(ChoiceScreen("Records with the", choices))
+        picked = await self.app.push_screen_wait(ChoiceScreen("Records with the ...", choices))
         way = next((way for way in ways if way.key == picked), None)
         if way is not None:
-            self._follow_way(way, row.index)
+            self._follow_way(way, row)
 
-    def _follow_way(self, way: Pivot, index: int) -> None:
+    def _follow_way(self, way: Pivot, row: Row) -> None:
         self.reading = False
         self.rows.focus()
-        bundle = self.shown_bundle()
         if way.place is not None:
             self.go(way.place)
         elif way.key == "t":
-            self.asker.similar(self.new_turn(), index)
-        elif bundle is not None:
-            self.go(self._same_call(index, list(bundle.detail.same_call), bundle.detail.row.id))
-
-    def _same_call(self, index: int, others: list[int], origin: str) -> Place:
-        import numpy as np
-
-        indexes = np.array(sorted({index, *others}), dtype=np.int64)
-        label = f"same call as record {index}"
-        return Place(Filter(), Selection(Filter(), self.standing.size, indexes, label), origin)
+            self.asker.similar(self.look_aside(), row)
+        else:
+            self.asker.same_call(self.look_aside(), row, self.standing.size)
 
     def action_back(self) -> None:
         """One step back."""
@@ -274,7 +271,7 @@ class ExplorerScreen(AnswersScreen):
         )
         if path:
             try:
-                self.tell(clipboard.to_file(text, Path(path).expanduser()).say)
+                self.tell(clipboard.to_file(text, _path(path)).say)
             except AirconError as error:
                 self.tell(" ".join(error.diagnostics()), bad=True)
             except OSError as error:
@@ -305,7 +302,7 @@ class ExplorerScreen(AnswersScreen):
         )
         if not path:
             return
-        target = Path(path).expanduser()
+        target = _path(path)
         if picked == "r" and bundle:
             self.asker.export_record(bundle.detail, target)
         elif chosen is not None:

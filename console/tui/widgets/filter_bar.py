@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
@@ -55,12 +55,14 @@ class FilterBar(Vertical):
 
     def compose(self) -> ComposeResult:
         """An input and a line for errors and hints."""
-        yield SafeInput(
-            placeholder='/ to filter: user:maria model:gpt-5* since:2h is:error "any text"',
-            compact=True,
-            select_on_focus=False,
-            id="filter-input",
-        )
+        with Horizontal(id="filter-line"):
+            yield OneLine(id="filter-sign")
+            yield SafeInput(
+                placeholder='everything; try user:maria model:gpt-5* since:2h is:error "any text"',
+                compact=True,
+                select_on_focus=False,
+                id="filter-input",
+            )
         yield OneLine(id="filter-say")
 
     @property
@@ -76,7 +78,7 @@ class FilterBar(Vertical):
 
     def say(self, words: Line) -> None:
         """Show an error or a hint under the input; nothing hides the line."""
-        hint = self.query_one(OneLine)
+        hint = self.query_one("#filter-say", OneLine)
         hint.show(words)
         hint.display = bool(words)
 
@@ -96,6 +98,7 @@ class FilterBar(Vertical):
 
     def on_mount(self) -> None:
         """No error at the start."""
+        self.query_one("#filter-sign", OneLine).show(line((" /", "key")))
         self.say(())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

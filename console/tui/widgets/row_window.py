@@ -81,6 +81,7 @@ class RowWindow(ScrollView, can_focus=True):
         self._turn = 0
         self._fetching = False
         self._columns = table.layout(80)
+        self._cells = 80
         self._notice: list[Line] = []
 
     # -- what is shown ---------------------------------------------------------------------
@@ -252,9 +253,15 @@ class RowWindow(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self._pump()
 
+    def _columns_for(self, cells: int) -> tuple[table.Column, ...]:
+        # The scroll bar comes and goes without a resize, so the width is looked at when drawing.
+        if cells != self._cells:
+            self._cells = cells
+            self._columns = table.layout(max(cells, 20))
+        return self._columns
+
     def on_resize(self) -> None:
-        """Other columns may fit; the cursor stays in view."""
-        self._columns = table.layout(max(self.scrollable_content_region.width, 20))
+        """The cursor stays in view."""
         self._resize_to(self.count)
         self._reveal()
         self._pump()
@@ -267,18 +274,15 @@ class RowWindow(ScrollView, can_focus=True):
             at = y - max((self.size.height - len(self._notice)) // 3, 0)
             spans = self._notice[at] if 0 <= at < len(self._notice) else ()
             return strip(self, spans, cells)
+        columns = self._columns_for(cells)
         if y == 0:
             style = self.get_component_rich_style("row--heading", partial=True)
-            return strip(self, table.heading(self._columns), cells, style)
+            return strip(self, table.heading(columns), cells, style)
         position = int(self.scroll_offset.y) + y - 1
         if position >= self.count:
             return strip(self, (), cells)
         row = self._pages.row(position)
-        spans = (
-            table.waiting(self._columns)
-            if row is None
-            else table.cells(row, self._columns, self.standing)
-        )
+        spans = table.waiting(columns) if row is None else table.cells(row, columns, self.standing)
         over = None
         if position == self.cursor:
             over = self.get_component_rich_style("row--cursor", partial=True)
