@@ -1,0 +1,290 @@
+"""Verifying one log of a store, from the view that was taken of its small files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from logstore.errors import AirconError, CannotJudge, FormatError
+from logstore.formats.leaf import parse
+from logstore.formats.pins import SegmentPin
+from logstore.formats.policy import NO_QUORUM, Policy
+from logstore.keys.entries import commitment
+from logstore.keys.keystore import KeyStore
+from logstore.storage.layout import log_file
+from logstore.storage.logfile import from_clear
+from logstore.verify.findings import Finding, LogSummary, Report
+from logstore.verify.firstleaves import edge_at, leaves_of
+from logstore.verify.folding import Fold
+from logstore.verify.hashing import hash_objects
+from logstore.verify.heads import Head, SeenFile
+from logstore.verify.objects import read_small
+from logstore.verify.segmentcheck import SegmentJob, SegmentOutcome
+from logstore.verify.segmentpool import check_segments
+from logstore.verify.surroundings import Listing
+from logstore.verify.tailcheck import TailCheck
+from logstore.verify.view import LogView, Segment
+
+_MAX_LOG_FILE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of every log; see `verifier.verify_store`.
+
+    Attributes:
+        store: the store directory.
+        policy: whom to trust.
+        quick: only files, seals and signatures.
+        keys: opens content.
+        workers: processes or threads.
+        now_us: microseconds since 1970 UTC.
+        memory: checkpoints accepted earlier.
+        key_head: the newest checkpoint the key store has seen signed.
+        progress: told (done, total).
+    """
+
+    store: Path
+    policy: Policy
+    quick: bool
+    keys: KeyStore | None
+    workers: int
+    now_us: int
+    memory: SeenFile | None
+    key_head: Head | None
+    progress: Callable[[int, int], None] | None
+
+    def heads(self, origin: str) -> list[Head]:
+        """Remembered checkpoints of a log."""
+        heads = [] if self.memory is None else list(self.memory.of(origin))
+        if self.key_head is not None and self.key_head.origin == origin:
+            heads.append(self.key_head)
+        return heads
+
+    def remembered_origins(self) -> set[str]:
+        """Logs that are remembered, so must be here."""
+        heads = [] if self.memory is None else list(self.memory.heads)
+        return {head.origin for head in (*heads, *filter(None, [self.key_head]))}
+
+
+class LogCheck:
+    """Checks one log and adds what it finds to a report.
+
+    Attributes:
+        summary: how far the log was verified.
+    """
+
+    def __init__(self, view: LogView, listing: Listing, request: Request, report: Report) -> None:
+        self._view = view
+        self._listing = listing
+        self._request = request
+        self._report = report
+        self._heads = [*view.heads, *request.heads(view.origin)]
+        self.summary = LogSummary(view.origin, view.size, view.sealed)
+        self.summary.segments = len(view.segments)
+
+    def run(self) -> None:
+        """Check everything."""
+        self._report.findings += self._view.findings
+        if self._request.quick:
+            self._run_quick()
+        else:
+            self._run_full()
+        self._count_small_files()
+        self._judge_quorum()
+
+    # -- full ---------------------------------------------------------------------------------
+
+    def _run_full(self) -> None:
+        view, request = self._view, self._request
+        held = commitments = None
+        if request.keys is not None:
+            request.keys.catch_up()  # after the view: it has every key the view's records need
+            entries = list(request.keys.entries())
+            held = {entry.id: entry.key for entry in entries}
+            commitments = {entry.id: commitment(entry) for entry in entries}
+        pins = {segment.index: (segment.leaf, segment.key) for segment in view.segments}
+        fold = Fold(commitments or {}, pins)
+        jobs = [self._job(segment) for segment in view.segments]
+        done, total = 0, max(view.size, 1)
+        for outcome in check_segments(jobs, request.workers, held):
+            self._join(fold, outcome)
+            done += outcome.pin.count
+            self._progress(done, total)
+        tail = self._check_tail(self._sizes(view.sealed, None))
+        fold.join(tail.run.facts, tail.run.file)
+        self._report.findings += fold.finish()
+        self._report.records += done + (tail.run.facts.end - tail.run.facts.first)
+        self._hash_pending()
+        self._judge_log_file(fold.opening)
+        self._judge_heads(fold.roots)
+        self._progress(total, total)
+
+    def _job(self, segment: Segment) -> SegmentJob:
+        pin, before = segment.pin, segment.before
+        return SegmentJob(
+            self._request.store, self._view.origin, pin, segment.key,
+            None if before is None else before.to_bytes(), segment.seal.frontier,
+            self._sizes(pin.first, pin.end), self._request.now_us,
+        )  # fmt: skip
+
+    def _sizes(self, first: int, end: int | None) -> tuple[int, ...]:
+        sizes = {head.size for head in self._heads if head.size > first}
+        return tuple(sorted(size for size in sizes if end is None or size <= end))
+
+    def _join(self, fold: Fold, outcome: SegmentOutcome) -> None:
+        report = self._report
+        report.findings += outcome.findings
+        report.files += outcome.files
+        report.size_bytes += outcome.size_bytes
+        self.summary.opened += outcome.bodies.opened
+        self.summary.locked += outcome.bodies.locked
+        if outcome.broken:
+            fold.lose()
+        fold.join(outcome.facts, outcome.pin.index.key)
+        if outcome.broken:
+            fold.lose()
+        file = outcome.pin.index.key if outcome.pin.body is None else outcome.pin.body.key
+        fold.miss(outcome.bodies.absent, file)
+
+    def _check_tail(self, sizes: Iterable[int]) -> TailCheck:
+        keys = self._request.keys
+        tail = TailCheck(self._view, sizes, keys, quick=self._request.quick)
+        tail.check()
+        self._report.findings += tail.findings
+        self.summary.opened += tail.opened
+        self.summary.locked += tail.locked
+        self._stand(tail)
+        return tail
+
+    def _stand(self, tail: TailCheck) -> None:
+        """Where the signed part ends."""
+        summary, segments = self.summary, self._view.segments
+        if tail.checkpoint is not None:
+            summary.signed, summary.root = tail.checkpoint.size, tail.checkpoint.root
+            summary.note = tail.note
+        elif segments:
+            newest = segments[-1]
+            summary.signed, summary.root = newest.pin.end, newest.pin.root
+            summary.note = newest.seal.checkpoint.encode()
+        else:
+            self._report.findings.append(Finding("empty-log", "nothing here was ever signed"))
+
+    # -- quick --------------------------------------------------------------------------------
+
+    def _run_quick(self) -> None:
+        view, request = self._view, self._request
+        pins = [segment.pin for segment in view.segments]
+        total = max(sum(_size(pin) for pin in pins), 1)
+        hashed = hash_objects(
+            request.store, pins, workers=request.workers, now_us=request.now_us,
+            progress=lambda done: self._progress(done, total),
+        )  # fmt: skip
+        self._report.files += hashed.files
+        self._report.size_bytes += hashed.size_bytes
+        self._report.findings += hashed.findings
+        tail = self._check_tail(self._sizes(view.sealed, None))
+        self._hash_pending()
+        bad = {finding.file for finding in hashed.findings}
+        roots = dict(tail.run.facts.roots)
+        roots |= {segment.pin.end: segment.pin.root for segment in view.segments}
+        roots |= self._remembered_root(bad, roots)
+        self._judge_log_file(self._first_leaf(bad))
+        # Only the newest remembered checkpoint: it was itself held to the older ones.
+        inner = max(self._request.heads(view.origin), key=lambda head: head.size, default=None)
+        heads = [h for h in self._heads if h.size in roots or h.size > view.size or h == inner]
+        self._heads = heads
+        self._judge_heads(roots)
+
+    def _remembered_root(self, bad: set[str], known: dict[int, bytes]) -> dict[int, bytes]:
+        heads = self._request.heads(self._view.origin)
+        size = max((head.size for head in heads), default=0)
+        for segment in self._view.segments:
+            inside = segment.pin.first < size < segment.pin.end
+            usable = segment.before is not None and segment.pin.index.key not in bad
+            if inside and usable and size not in known and segment.before is not None:
+                path = self._request.store / segment.pin.index.key
+                return {size: edge_at(path, segment.pin, segment.before, size).root()}
+        return {}
+
+    def _first_leaf(self, bad: set[str]) -> bytes | None:
+        view = self._view
+        if view.segments and view.segments[0].pin.first == 0:
+            key = view.segments[0].pin.index.key
+            return None if key in bad else leaves_of(self._request.store / key, 1)[0]
+        if view.wals and view.wals[0].first == 0 and view.wals[0].groups:
+            return view.wals[0].groups[0].leaves[0]
+        return None
+
+    # -- judgements ---------------------------------------------------------------------------
+
+    def _hash_pending(self) -> None:
+        """Objects of a segment without a seal: pinned by an unsealed record or a staged intent."""
+        request = self._request
+        present = [pin for pin in self._view.pending if pin.index.key in self._listing.files]
+        hashed = hash_objects(
+            request.store, present, workers=1, now_us=request.now_us, progress=lambda _: None
+        )
+        self._report.files += hashed.files
+        self._report.size_bytes += hashed.size_bytes
+        self._report.findings += [f for f in hashed.findings if f.code == "file-changed"]
+
+    def _judge_log_file(self, opening: bytes | None) -> None:
+        key = log_file(self._view.origin)
+        data = read_small(self._request.store, key, _MAX_LOG_FILE)
+        if opening is None or data is None:
+            return  # record 0 or the file is missing: reported where it was missed
+        try:
+            due = from_clear(parse(opening).clear).encode()
+        except FormatError as error:
+            self._report.findings.append(Finding("record-malformed", error.what, "", 0))
+            return
+        if data != due:
+            what = "it is not what record 0 says of this log"
+            self._report.findings.append(Finding("log-file-changed", what, key, 0))
+
+    def _judge_heads(self, roots: dict[int, bytes]) -> None:
+        size = self._view.size
+        for head in dict.fromkeys(self._heads):
+            if head.size > size:
+                what = f"{head.known_from} has a checkpoint of {head.size} records, found {size}"
+                self._report.findings.append(Finding("truncated", what, head.file, size))
+            elif head.size in roots and roots[head.size] != head.root:
+                what = (
+                    f"{head.known_from} has another root for the first {head.size} records:"
+                    " two histories were signed, or this one was rewritten"
+                )
+                self._report.findings.append(Finding("fork", what, head.file, head.size - 1))
+
+    def _judge_quorum(self) -> None:
+        policy = self._request.policy
+        if policy.quorum == NO_QUORUM:
+            return
+        notes = [self.summary.note, *(s.seal.checkpoint.encode() for s in self._view.segments)]
+        for note in notes:
+            try:
+                self.summary.witnessed = max(self.summary.witnessed, policy.check(note).size)
+            except AirconError as error:
+                if not isinstance(error, CannotJudge | FormatError):
+                    self._report.findings.append(Finding("signature-wrong", error.what))
+        if not self.summary.witnessed:
+            what = f"no checkpoint has the quorum {policy.quorum!r}"
+            self._report.findings.append(Finding("not-witnessed", what))
+
+    # -- counting -----------------------------------------------------------------------------
+
+    def _count_small_files(self) -> None:
+        keys = {segment.key for segment in self._view.segments}
+        keys |= {wal.key for wal in (*self._view.wals, *self._view.leftovers)}
+        keys.add(log_file(self._view.origin))
+        self._report.files += len(keys & self._listing.files.keys())
+        self._report.size_bytes += sum(self._listing.size(key) for key in keys)
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._request.progress is not None:
+            self._request.progress(done, total)
+
+
+def _size(pin: SegmentPin) -> int:
+    return pin.index.size + (0 if pin.body is None else pin.body.size)

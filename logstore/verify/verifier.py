@@ -1,0 +1,207 @@
+"""Verifying a store: everything in it, against a policy that came from elsewhere.
+
+Rules:
+
+1. Without a policy nothing is verified: a store vouches for itself to nobody.
+2. Every pinned object is hashed; in a full verification every leaf, column, tree, body block and
+   write-ahead group is checked too, segment by segment, so memory does not grow with the log.
+3. What changes while it is read is looked at again; only what stays wrong is reported.
+4. A checkpoint that was accepted is remembered, and later verifications are held to it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logstore.errors import AirconError, CannotJudge, NotFound
+from logstore.formats.policy import NO_QUORUM, Policy
+from logstore.keys.keystore import KeyStore
+from logstore.storage.clock import SystemClock
+from logstore.storage.layout import STORE_FILE, slug
+from logstore.storage.logfile import StoreFile
+from logstore.verify.findings import Finding, Report, in_order
+from logstore.verify.heads import SeenFile, key_store_head
+from logstore.verify.logcheck import LogCheck, Request
+from logstore.verify.objects import read_small
+from logstore.verify.surroundings import (
+    Listing,
+    look_around,
+    present_logs,
+    unaccounted,
+    writable,
+)
+from logstore.verify.view import LogView, Viewer
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total): records in a full verification, bytes in a quick one."""
+
+_LOOKS = 20
+_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A listing and the views of the logs that were taken after it."""
+
+    listing: Listing
+    views: list[LogView]
+    findings: list[Finding]
+
+    def fingerprint(self) -> list[tuple[str, int, int]]:
+        """Changes whenever the store does."""
+        return [(k, s.st_ino, s.st_size) for k, s in self.listing.files.items()]
+
+    def disturbed(self) -> bool:
+        """Whether anything seems wrong that a write under way might explain."""
+        found = [*self.findings, *(f for view in self.views for f in view.findings)]
+        return any(finding.severity != "note" for finding in found)
+
+
+def verify_store(  # noqa: PLR0913 - the options of one command
+    store: Path,
+    policy: Policy | None,
+    *,
+    quick: bool = False,
+    keys: KeyStore | None = None,
+    seen: Path | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Report:
+    """Verify a store.
+
+    Args:
+        store: the store directory.
+        policy: trusted log keys and witnesses; None gives exit code 2.
+        quick: only whole files, seals and signatures.
+        keys: also decrypt every content and check it against its record.
+        seen: file of remembered checkpoints (`Places.seen`); read, and added to when all is well.
+        progress: see `Progress`.
+        workers: processes (quick: threads); by default one per core.
+
+    Raises:
+        NotFound: there is no such directory.
+    """
+    if not store.is_dir():
+        raise NotFound(f"there is no store at {store}", todo="Check --store.")
+    report = Report(_requested(policy, quick=quick, content=keys is not None), quick=quick)
+    report.unproven = _unproven(quick=quick, content=keys is not None, seen=seen is not None)
+    if policy is None:
+        what = "no trust policy was given; keys that come with the data prove nothing"
+        report.findings.append(Finding("no-policy", what))
+        return report
+    memory = None if seen is None else SeenFile(seen)
+    request = Request(
+        store, policy, quick, keys, workers or _cores(), SystemClock().wall_us(), memory,
+        None if keys is None else key_store_head(keys), progress,
+    )  # fmt: skip
+    moment = _settled(store, policy, request)
+    _judge_surroundings(moment, policy, report, request)
+    notes = _check_logs(moment, report, request)
+    report.findings = in_order(report.findings)
+    if memory is not None and report.exit_code == 0:
+        for note in notes:
+            memory.add(note, request.now_us)
+    return report
+
+
+def _settled(store: Path, policy: Policy, request: Request) -> _Moment:
+    """A moment of the store in which nothing is amiss, or which no longer changes."""
+    origins = list(dict.fromkeys(key.name for key in policy.logs))
+    viewers = {origin: Viewer(store, origin, policy) for origin in origins}
+    remembered = request.remembered_origins()
+    moment = _look(store, viewers, remembered)
+    for _ in range(_LOOKS):
+        if not moment.disturbed():
+            break
+        time.sleep(_PAUSE_S)
+        again = _look(store, viewers, remembered)
+        still = again.fingerprint() == moment.fingerprint()
+        moment = again
+        if still:
+            break
+    return moment
+
+
+def _look(store: Path, viewers: dict[str, Viewer], remembered: set[str]) -> _Moment:
+    listing = look_around(store)
+    present = present_logs(listing)
+    here = [o for o in viewers if slug(o) in present or o in remembered]
+    views = [viewers[origin].look(listing) for origin in here]
+    claimed = {key for view in views for key in view.claimed}
+    claimed |= {f"log/log={slug(origin)}/log.json" for origin in here}
+    findings = [*listing.odd, *unaccounted(listing, claimed, here)]
+    for view in views:
+        # Sealing may have gone on between listing and reading: then a listed file is old news.
+        if not listing.below(f"log/log={slug(view.origin)}/log.json"):
+            what = "the log's description is gone"
+            key = f"log/log={slug(view.origin)}/log.json"
+            findings.append(Finding("log-file-changed", what, key))
+    return _Moment(listing, views, findings)
+
+
+def _judge_surroundings(moment: _Moment, policy: Policy, report: Report, request: Request) -> None:
+    report.findings += moment.findings
+    report.findings += writable(moment.listing)
+    if read_small(request.store, STORE_FILE, 4096) != StoreFile.encode():
+        what = "it is missing or not what every store says"
+        report.findings.append(Finding("store-file-changed", what, STORE_FILE))
+    report.files += 1
+    listed = {slug(key.name) for key in policy.logs}
+    for stranger in sorted(present_logs(moment.listing) - listed):
+        what = "the policy lists no such log, so its files were not judged"
+        report.findings.append(Finding("unknown-log", what, f"log/log={stranger}"))
+    if not moment.views:
+        report.findings.append(Finding("no-log", "no log that the policy lists is in this store"))
+    if request.memory is not None:
+        report.findings += [
+            Finding("seen-unreadable", f"line {number} of the remembered checkpoints")
+            for number in request.memory.unreadable
+        ]
+
+
+def _check_logs(moment: _Moment, report: Report, request: Request) -> list[bytes]:
+    notes = []
+    for view in moment.views:
+        check = LogCheck(view, moment.listing, request, report)
+        try:
+            check.run()
+        except AirconError as error:
+            code = "unreadable-file" if isinstance(error, CannotJudge) else "record-malformed"
+            report.findings.append(Finding(code, error.what))
+        report.logs.append(check.summary)
+        if check.summary.note:
+            notes.append(check.summary.note)
+    return notes
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _requested(policy: Policy | None, *, quick: bool, content: bool) -> list[str]:
+    if policy is None:
+        return ["nothing can be asked of a store without a policy"]
+    asked = ["every file is accounted for and has the bytes that were sealed"]
+    asked.append("every seal and checkpoint is signed by a log the policy lists")
+    if policy.quorum != NO_QUORUM:
+        asked.append(f"the newest checkpoint has the quorum {policy.quorum!r} of witnesses")
+    if not quick:
+        asked.append("every record is in its place, in the chain and in the signed tree")
+        asked.append("every clear column says what its record says")
+    if content:
+        asked.append("every content opens and is what its record commits to")
+    return asked
+
+
+def _unproven(*, quick: bool, content: bool, seen: bool) -> list[str]:
+    unproven: Sequence[tuple[bool, str]] = (
+        (quick, "single records, columns and chain: this was a quick verification"),
+        (not content, "that content opens to what records commit to: no keys were given"),
+        (not seen, "that this is not an older copy: no remembered checkpoints were given"),
+        (True, "when records were signed: no witness's time was asked for"),
+    )
+    return [words for holds, words in unproven if holds]

@@ -1,0 +1,312 @@
+"""What one log's small files say at one moment: seals, signatures, write-ahead files.
+
+The view is taken without the writer lease, so the log may change while it is read: files are
+listed first, then seals are read, then write-ahead files, in the order opposite to how a writer
+makes them. `verifier` looks again when something seems wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from logstore.errors import AirconError, FormatError, TamperingFound
+from logstore.formats.frontier import Frontier
+from logstore.formats.leaf import parse
+from logstore.formats.merkle import BLOCK_HEIGHT
+from logstore.formats.pins import KIND, SegmentPin
+from logstore.formats.policy import Policy
+from logstore.formats.proof import parse_tlog_proof
+from logstore.formats.treehash import HASH
+from logstore.storage import layout
+from logstore.storage.reader import check_seal
+from logstore.storage.seal import Seal, parse_seal, pin_of
+from logstore.storage.sealing import Intent
+from logstore.verify.findings import Finding
+from logstore.verify.heads import Head, head_of
+from logstore.verify.objects import read_small
+from logstore.verify.surroundings import Listing
+from logstore.verify.walscan import WalScan, scan, wal_first
+
+_MAX_SEAL = 256 * 2**20
+_MAX_WAL = 2**34
+_SEALED_MARK = b'"kind":"segment.sealed"'
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed segment whose seal holds.
+
+    Attributes:
+        key: its seal's path.
+        seal: the seal.
+        pin: what its record pins.
+        before: the tree's edge at its start; None when the seal before it is missing or bad.
+        index: where its ``segment.sealed`` record stands.
+        leaf: that record's leaf.
+    """
+
+    key: str
+    seal: Seal
+    pin: SegmentPin
+    before: Frontier | None
+    index: int
+    leaf: bytes
+
+
+@dataclass(slots=True)
+class LogView:
+    """One log at one moment.
+
+    Attributes:
+        origin: the log.
+        trust: its own keys alone, for checkpoints inside the log.
+        segments: good sealed segments, oldest first.
+        broken: (first, count) of segments whose seal is bad.
+        edge: the tree's edge behind the last segment; None when its seal is bad.
+        sealed: records in sealed segments, by the names of their seals.
+        wals: write-ahead files behind them.
+        leftovers: older write-ahead files.
+        pending: segments pinned or staged whose seal is not there yet.
+        heads: what checkpoints signed inside the store state.
+        claimed: files accounted for.
+        findings: what is wrong.
+    """
+
+    origin: str
+    trust: Policy
+    segments: list[Segment] = field(default_factory=list)
+    broken: list[tuple[int, int]] = field(default_factory=list)
+    edge: Frontier | None = field(default_factory=Frontier)
+    sealed: int = 0
+    wals: list[WalScan] = field(default_factory=list)
+    leftovers: list[WalScan] = field(default_factory=list)
+    pending: list[SegmentPin] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
+    claimed: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Records found, sealed or not."""
+        return self.wals[-1].end if self.wals else self.sealed
+
+
+class Viewer:
+    """Takes views of one log; remembers seals it has checked already.
+
+    Args:
+        store: the store directory.
+        origin: the log.
+        policy: whom to trust.
+    """
+
+    def __init__(self, store: Path, origin: str, policy: Policy) -> None:
+        self._store = store
+        self._origin = origin
+        self._trust = Policy(tuple(key for key in policy.logs if key.name == origin))
+        self._checked: dict[str, tuple[bytes, Seal | Finding]] = {}
+
+    def look(self, listing: Listing) -> LogView:
+        """Read what a listing names."""
+        view = LogView(self._origin, self._trust)
+        self._read_seals(view, listing)
+        self._read_wals(view, listing)
+        self._find_pending(view, listing)
+        return view
+
+    # -- seals --------------------------------------------------------------------------------
+
+    def _read_seals(self, view: LogView, listing: Listing) -> None:
+        ranges = {
+            span: key
+            for key in listing.below(layout.seal_prefix(self._origin))
+            if (span := layout.seal_range(key)) is not None
+        }
+        blocks: Frontier | None = Frontier()
+        for (first, count), key in sorted(ranges.items()):
+            view.claimed.add(key)
+            seal = self._seal(key, first, count)
+            if first != view.sealed:
+                self._gap(view, first, key)
+                blocks = None
+            if isinstance(seal, Finding):
+                view.findings.append(seal)
+                view.broken.append((first, count))
+                view.claimed.update(_named_like(listing, self._origin, first, count))
+                view.edge = blocks = None
+            else:
+                blocks = self._accept(view, key, seal, blocks)
+            view.sealed = max(view.sealed, first + count)
+
+    def _gap(self, view: LogView, first: int, key: str) -> None:
+        view.edge = None
+        if first > view.sealed:
+            what = f"no seal for the segment from record {view.sealed} on"
+            finding = Finding("seal-missing", what, "", view.sealed, first - 1)
+        else:
+            finding = Finding("seal-changed", "it overlaps the seal before it", key, first)
+        view.findings.append(finding)
+
+    def _seal(self, key: str, first: int, count: int) -> Seal | Finding:
+        data = read_small(self._store, key, _MAX_SEAL) or b""
+        known = self._checked.get(key)
+        if known is None or known[0] != data:
+            known = self._checked[key] = (data, self._judge(data, key, first, count))
+        return known[1]
+
+    def _judge(self, data: bytes, key: str, first: int, count: int) -> Seal | Finding:
+        last = first + count - 1
+        try:
+            seal = parse_seal(data)
+            notes = (parse_tlog_proof(seal.proof.encode()).checkpoint, seal.checkpoint.encode())
+        except (FormatError, ValueError) as error:
+            return Finding("seal-changed", str(error), key, first, last)
+        try:
+            for note in notes:
+                self._trust.check(note)
+        except AirconError as error:
+            return Finding("signature-wrong", error.what, key, first, last)
+        try:
+            check_seal(seal, self._trust, self._origin)
+        except AirconError as error:
+            return Finding("seal-changed", error.what, key, first, last)
+        if (seal.first, seal.count) != (first, count):
+            return Finding("seal-changed", "it is another segment's seal", key, first, last)
+        return seal
+
+    def _accept(
+        self, view: LogView, key: str, seal: Seal, blocks: Frontier | None
+    ) -> Frontier | None:
+        proof = parse_tlog_proof(seal.proof.encode())
+        leaf, pin = pin_of(proof.extra or b"")
+        view.segments.append(Segment(key, seal, pin, view.edge, leaf.index, proof.extra or b""))
+        view.claimed.add(pin.index.key)
+        if pin.body is not None:
+            view.claimed.add(pin.body.key)
+        view.heads.append(head_of(proof.checkpoint, "the proof in a seal", key))
+        view.edge = seal.edge()
+        if blocks is not None:
+            _add_blocks(blocks, seal)
+            if not _blocks_fit(blocks, view.edge):
+                what = "its block roots are not those of the tree it ends with"
+                view.findings.append(Finding("seal-changed", what, key, pin.first, pin.last))
+        return blocks
+
+    # -- write-ahead files --------------------------------------------------------------------
+
+    def _read_wals(self, view: LogView, listing: Listing) -> None:
+        folder = layout.wal_directory(self._origin) + "/"
+        firsts = sorted(
+            (first, key)
+            for key in listing.below(folder)
+            if "/" not in key.removeprefix(folder) and (first := wal_first(key)) is not None
+        )
+        due = view.sealed
+        for first, key in firsts:
+            view.claimed.add(key)
+            data = read_small(self._store, key, _MAX_WAL)
+            if data is None:
+                view.findings.append(Finding("wal-misplaced", "it went away", key, first))
+                continue
+            found = scan(data, key, self._origin, first)
+            view.findings += found.findings
+            if first < view.sealed:
+                view.leftovers.append(found)
+                continue
+            if first != due:
+                what = f"it starts at record {first}, {due} is due"
+                view.findings.append(Finding("wal-misplaced", what, key, due, first - 1))
+            view.wals.append(found)
+            due = found.end
+        self._judge_tears(view)
+
+    def _judge_tears(self, view: LogView) -> None:
+        for scanned in view.wals[:-1]:
+            if scanned.torn:
+                what = "it is torn, but not the newest file"
+                view.findings.append(Finding("wal-damaged", what, scanned.key, scanned.end))
+        if not view.wals:
+            what = f"no write-ahead file is left; records from {view.sealed} on are gone"
+            folder = layout.wal_directory(self._origin)
+            view.findings.append(Finding("truncated", what, folder, view.sealed))
+        elif view.wals[-1].torn:
+            what = f"{view.wals[-1].torn} bytes of a write in flight, or of a crash"
+            view.findings.append(Finding("torn-tail", what, view.wals[-1].key, view.size))
+        view.findings += [
+            Finding("wal-leftover", "its records are sealed", each.key, each.first, each.end - 1)
+            for each in view.leftovers
+        ]
+
+    # -- segments between publishing and their seal ---------------------------------------------
+
+    def _find_pending(self, view: LogView, listing: Listing) -> None:
+        waiting = {each.first for each in (*view.wals, *view.leftovers)}
+        pins = {pin.first: pin for pin in self._pinned_in_tail(view, waiting)}
+        for key in listing.below(layout.wal_directory(self._origin) + "/staging/"):
+            if key.endswith("/intent.json"):
+                intent = self._intent(key)
+                if intent is not None and intent.pin.first in waiting:
+                    pins.setdefault(intent.pin.first, intent.pin)
+        for pin in pins.values():
+            keys = {pin.index.key} | ({pin.body.key} if pin.body else set())
+            if pin.first >= view.sealed and keys & listing.files.keys():
+                view.pending.append(pin)
+                view.claimed |= keys
+                what = "published, its seal is not there yet"
+                note = Finding("sealing-under-way", what, pin.index.key, pin.first, pin.last)
+                view.findings.append(note)
+
+    def _pinned_in_tail(self, view: LogView, waiting: set[int]) -> list[SegmentPin]:
+        """Pins in unsealed records whose segment still lies in the write-ahead log."""
+        pins = []
+        for leaf in (leaf for wal in view.wals for group in wal.groups for leaf in group.leaves):
+            if _SEALED_MARK not in leaf:
+                continue
+            try:
+                if parse(leaf).kind != KIND:
+                    continue
+                pins.append(pin_of(leaf)[1])
+            except FormatError:
+                continue  # named when the leaves are checked
+        missing = [p for p in pins if p.first not in waiting and p.first >= view.sealed]
+        view.findings += [
+            Finding("seal-missing", "the log says it was sealed", "", pin.first, pin.last)
+            for pin in missing
+        ]
+        for pin in missing:
+            view.claimed |= {pin.index.key} | ({pin.body.key} if pin.body else set())
+        return [pin for pin in pins if pin.first in waiting]
+
+    def _intent(self, key: str) -> Intent | None:
+        try:
+            return msgspec.json.decode(read_small(self._store, key, _MAX_SEAL) or b"", type=Intent)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
+
+def _named_like(listing: Listing, origin: str, first: int, count: int) -> list[str]:
+    """Objects of a segment whose seal is bad, so that they are not called strangers."""
+    name = f"/seg-{first:012d}-{count}.parquet"
+    prefixes = tuple(f"{kind}/log={layout.slug(origin)}/" for kind in ("index", "body"))
+    return [key for key in listing.files if key.startswith(prefixes) and key.endswith(name)]
+
+
+def _add_blocks(blocks: Frontier, seal: Seal) -> None:
+    try:
+        blocks.extend(seal.blocks)
+    except FormatError:
+        blocks.append(hashlib.sha256(b"not a block root").digest())
+
+
+def _blocks_fit(blocks: Frontier, edge: Frontier) -> bool:
+    """Whether block roots lead to the very subtrees of the tree's signed edge."""
+    whole = edge.size >> BLOCK_HEIGHT
+    upper = edge.to_bytes()[8 : 8 + HASH * whole.bit_count()]
+    return blocks.size == whole and blocks.to_bytes()[8:] == upper
+
+
+__all__ = ["LogView", "Segment", "TamperingFound", "Viewer"]
