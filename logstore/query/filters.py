@@ -329,7 +329,7 @@ def _moment(word: _Word, now_us: int) -> tuple[int, int]:
         return at, at
     if said == "now":
         return now_us, now_us
-    if re.fullmatch(r"@-?\d{1,18}", said):
+    if re.fullmatch(r"@-?\d{1,19}", said):
         return int(said[1:]), int(said[1:])
     try:
         day = _day(said, now_us)

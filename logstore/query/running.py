@@ -85,9 +85,9 @@ def _explained(error: Exception, why: str, content: bool) -> AirconError:
             todo="Narrow it, or aggregate before sorting.",
         )
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
-        missing = said.split('"')[1].lower() if said.count('"') > 1 else ""
-        if not content and missing in CONTENT_WORDS:
-            return content_needed(missing)
+        missing = sorted({word.lower() for word in said.split('"')[1::2]} & CONTENT_WORDS)
+        if not content and missing:
+            return content_needed(missing[0])
     return QueryRefused(f"the query failed: {said}")
 
 

@@ -37,6 +37,17 @@ def small_log() -> list[Entry]:
         entry_of(
             chat("gateway", "same call", response_id="r-1", start_us=START_US, grade="gateway")
         ),
-        entry_of(chat("span", "same call", response_id="r-1", trace_id="t1", span_id="p1")),
-        entry_of(chat("event", "same call", trace_id="t1", span_id="p1", request_model="gpt-4")),
+        entry_of(
+            chat("span", "same call", response_id="r-1", trace_id="t1", span_id="p1", grade="span")
+        ),
+        entry_of(
+            chat(
+                "event",
+                "same call",
+                trace_id="t1",
+                span_id="p1",
+                request_model="gpt-4",
+                grade="event",
+            )
+        ),
     ]
