@@ -16,8 +16,9 @@ _OPTIONS = {
     "environment": "--environment",
     "operation": "--operation",
     "source": "--source",
-    "kind": "--kind",
 }
+_USUAL_KIND = "interaction"
+"""What `aircon search` looks at unless told otherwise."""
 
 
 def word(text: str) -> str:
@@ -35,6 +36,8 @@ def search(wanted: Filter, store: str = "") -> str:
         if value is not None:
             joint = "=" if value.startswith("-") else " "
             said.append(f"{option}{joint}{word(value)}")
+    if wanted.kind != _USUAL_KIND:
+        said.append(f"--kind {word(wanted.kind or '*')}")
     if wanted.field != "any":
         said.append(f"--field {wanted.field}")
     said += [option for option, given in _flags(wanted) if given]

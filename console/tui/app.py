@@ -71,6 +71,8 @@ def run(session: Session) -> int:
             todo="`aircon search`, `aircon show` and `aircon tail` say the same in plain lines.",
         )
         return diagnostics.report(error)
+    # Opening may ask for a passphrase and show progress: both before the screen is ours.
+    _ = (session.name, session.explorer)
     app = ConsoleApp(session)
     app.run()
     return app.return_code or diagnostics.OK

@@ -7,7 +7,7 @@ would leave the screen waiting for ever.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -33,11 +33,11 @@ from console.tui.messages import (
     Unlocked,
     Verified,
 )
-from console.tui.session import Session
+from console.tui.session import ExplorerLike, Session
 from console.tui.trail import Place
 from logstore.errors import AirconError, NotFound
 from logstore.query.filters import Filter
-from logstore.query.rows import Detail, Row, Selection
+from logstore.query.rows import Detail, Histogram, Row, Selection
 
 T = TypeVar("T")
 
@@ -67,15 +67,36 @@ class Asker:
         self.session = session
         self._stop_verify = Event()
         self._stop_export = Event()
+        self._opened: ExplorerLike | None = None
+
+    def explorer(self) -> ExplorerLike:
+        """The explorer; slow when it is first asked for, so only worker threads do that."""
+        self._opened = self.session.explorer
+        return self._opened
+
+    def cancel(self) -> None:
+        """Stop what runs; never waits, not even for an explorer that is being opened."""
+        if self._opened is not None:
+            self._opened.cancel()
 
     def select(self, turn: int, place: Place) -> None:
         """Answer a filter; posts `Selected`."""
-        explorer = self.session.explorer
-        self._run("select", lambda: Selected(turn, attempt(lambda: explorer.select(place.filter))))
+
+        def work() -> Selection:
+            return self.explorer().select(place.filter)
+
+        self._run("select", lambda: Selected(turn, attempt(work)))
+
+    def load(self, chosen: Selection, start: int, count: int) -> Sequence[Row]:
+        """A page of rows; for the table's own worker threads."""
+        return self.explorer().rows(chosen, start, count)
 
     def similar(self, turn: int, row: Row) -> None:
         """Look for similar text; posts `Found`."""
-        work = partial(self.session.explorer.similar, row.index)
+
+        def work() -> Selection:
+            return self.explorer().similar(row.index)
+
         self._run("select", lambda: Found(turn, row.id, attempt(work)))
 
     def same_call(self, turn: int, row: Row, size: int) -> None:
@@ -85,8 +106,10 @@ class Asker:
 
     def histogram(self, turn: int, chosen: Selection, buckets: int) -> None:
         """Count over time; posts `Counted`."""
-        explorer = self.session.explorer
-        work = partial(explorer.histogram, chosen, buckets)
+
+        def work() -> Histogram:
+            return self.explorer().histogram(chosen, buckets)
+
         self._run("histogram", lambda: Counted(turn, attempt(work)))
 
     def read(self, index: int) -> None:
@@ -134,7 +157,7 @@ class Asker:
         """Stop whatever runs: the console is being left, and threads would keep it waiting."""
         self._stop_verify.set()
         self._stop_export.set()
-        self.session.explorer.cancel()
+        self.cancel()
 
     def background(self, work: Callable[[], Message]) -> None:
         """Run some other work and post its message."""
@@ -143,12 +166,11 @@ class Asker:
     # -- in worker threads -----------------------------------------------------------------
 
     def _read(self, index: int) -> Message:
-        explorer = self.session.explorer
-        detail = attempt(lambda: explorer.detail(index))
+        detail = attempt(lambda: self.explorer().detail(index))
         if isinstance(detail, AirconError):
             return Read(index, detail)
         self._owner.post_message(Read(index, Bundle(detail)))
-        whole = attempt(lambda: explorer.conversation(index))
+        whole = attempt(lambda: self.explorer().conversation(index))
         if isinstance(whole, AirconError):
             return Read(index, Bundle(detail))
         return Read(index, Bundle(detail, tuple(whole)))
@@ -156,16 +178,15 @@ class Asker:
     def _same_call(self, row: Row, size: int) -> Selection:
         import numpy as np
 
-        others = self.session.explorer.detail(row.index).same_call
+        others = self.explorer().detail(row.index).same_call
         if not others:
             raise NotFound("No other record of this call is in the log.")
         indexes = np.array(sorted({row.index, *others}), dtype=np.int64)
         return Selection(Filter(), size, indexes, f"same call as record {row.index}")
 
     def _grow(self, turn: int, chosen: Selection | None, size: int) -> Message:
-        explorer = self.session.explorer
-
         def look() -> Message:
+            explorer = self.explorer()
             explorer.refresh()
             extent = self.session.extent()
             found = None
@@ -195,7 +216,7 @@ class Asker:
             self._owner.post_message(Exporting(done, chosen.count))
             return not stop.is_set()
 
-        return exporting.export_rows(self.session.explorer, chosen, form, path, progress)
+        return exporting.export_rows(self.explorer(), chosen, form, path, progress)
 
     def _recorded(self, facts: dict[str, Any], path: Path, work: Callable[[], int]) -> Message:
         # The access is on the log before any byte leaves; no record, no export.

@@ -144,7 +144,7 @@ class AnswersScreen(Screen[None]):
         self.query_one(TimeHistogram).show_counts(None)
         self.pending = 0
         if self.busy_since is not None:
-            self.session.explorer.cancel()
+            self.asker.cancel()
         if place.fixed is not None:
             self.post_message(Selected(self._turn, place.fixed))
         else:
@@ -200,6 +200,7 @@ class AnswersScreen(Screen[None]):
             self.rows.show_notice(notices.failed(message.found, self.rows.size.width))
             self._nothing_to_read()
             self.show_lines()
+            self._first_verify()
             return
         self._show_selection(message.found)
 
@@ -226,8 +227,13 @@ class AnswersScreen(Screen[None]):
             self.rows.show_notice(words)
             self._nothing_to_read()
         self.show_lines()
+        self._first_verify()
+
+    def _first_verify(self) -> None:
+        # After the first answer, so that verifying does not delay it; after an error all the more.
         if self.standing.phase == "waiting":
             self.verify()
+            self.look_again()
 
     @on(Counted)
     def _counted(self, message: Counted) -> None:
@@ -438,7 +444,7 @@ class AnswersScreen(Screen[None]):
         return ((" $ ", "dim"), (command.search(here.filter, store), "key"))
 
     def _load(self, chosen: Selection) -> Load:
-        return partial(self.session.explorer.rows, chosen)
+        return partial(self.asker.load, chosen)
 
     def _cursor_in(self, found: Selection) -> int | None:
         wanted = self.trail.here.cursor

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from console.presenters import command
 from console.presenters.spans import line
 from console.presenters.views import VIEWS
-from console.text import safe_text
+from console.text import one_line, safe_text
 from console.tui import clipboard
 from console.tui.keys import ACTIONS
 from console.tui.messages import Told
@@ -59,7 +59,7 @@ class ExplorerScreen(AnswersScreen):
     def _apply(self, message: FilterBar.Submitted) -> None:
         bar = self.query_one(FilterBar)
         here = self.trail.here
-        if safe_text(here.words()) == message.text:
+        if one_line(here.words()).strip() == message.text.strip():
             self.rows.focus()
             self.ask()
             return
@@ -151,7 +151,7 @@ class ExplorerScreen(AnswersScreen):
 
         self._turn += 1
         self.busy_since = None
-        self.session.explorer.cancel()
+        self.asker.cancel()
         if self.aside:
             self.tell("Stopped.")
         else:

@@ -85,6 +85,8 @@ class FilterBar(Vertical):
     def enter(self) -> None:
         """Start editing."""
         self.field.focus()
+        if self.field.value and not self.field.value.endswith(" "):
+            self.field.value += " "
         self.field.cursor_position = len(self.field.value)
 
     def action_leave(self) -> None:
