@@ -257,19 +257,23 @@ With a passphrase, contents are checked against their commitments as well.
         "prove",
         "write a proof that one record is in the log, for a stranger to check",
         """
-The file is a C2SP tlog-proof: the record's clear part, its path to a signed checkpoint, and
-with --disclose its content and nonce, so that the content can be checked without any key.
-Everyone who gets a disclosed file can read that content.
+The file is a C2SP tlog-proof that carries the record's clear part and its path to a signed
+checkpoint; making it opens no content and needs no passphrase. --disclose FILE also writes the
+content with its nonce, so that it can be checked without any key: of this one record, and
+whoever gets that file can read it.
 
-  aircon prove 1234 -o record-1234.proof
-  aircon prove 1234 --disclose -o record.proof --reason "court order 5" """,
+  aircon prove 1234 -o record-1234.tlog-proof
+  aircon prove 1234 -o r.tlog-proof --disclose r.content --reason "court order 5" """,
         (
             _RECORD,
             value(
                 "--output", "-o", metavar="FILE", completes="file", required=True,
                 help="the new proof file",
             ),
-            flag("--disclose", help="with the content (needs the passphrase; is recorded)"),
+            value(
+                "--disclose", metavar="FILE", completes="file",
+                help="also write the content here (needs the passphrase; is recorded)",
+            ),
             *_OPEN,
             REASON,
             JSON,
@@ -286,12 +290,17 @@ from somewhere you trust, not from whoever gave you the proof.
 Exit code 0: the record is in the log that the policy names. 1: it is not, or the file was
 altered. 2: the proof is signed by nobody whom the policy knows.
 
-  aircon check record.proof --policy evidence.policy
-  aircon check record.proof --vkey "example.org/chat+1a2b3c4d+AbCd..." --json""",
+  aircon check r.tlog-proof --policy evidence.policy
+  aircon check r.tlog-proof --disclosure r.content --policy evidence.policy
+  aircon check r.tlog-proof --vkey "example.org/chat+1a2b3c4d+AbCd..." --json""",
         (
             Argument(("file",), "the proof file", {"metavar": "FILE"}, "file"),
             STORE[2],
             value("--vkey", metavar="KEY", help="a verifier key instead of a policy"),
+            value(
+                "--disclosure", metavar="FILE", completes="file",
+                help="content that was disclosed with the proof",
+            ),
             JSON,
         ),
         _TRUST,

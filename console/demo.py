@@ -13,7 +13,6 @@ from console.opening import OpenStore
 from console.output import Painted, Shape
 from console.progress import Progress
 from console.verbs.init import create
-from console.verbs.prove import proof
 from console.verbs.sql import columns_of
 from logstore.errors import CannotJudge, UsageError
 
@@ -63,7 +62,7 @@ SELECT user_id, time_bucket(INTERVAL 1 hour, time) AS hour, count(*) AS calls,
        list_sort(list_distinct(flatten(list(tool_names)))) AS tools
 FROM interactions
 WHERE user_id IS NOT NULL
-GROUP BY user_id, hour ORDER BY calls DESC LIMIT 5""",
+GROUP BY user_id, hour ORDER BY calls DESC, user_id LIMIT 5""",
         "The first one worked through the night of a weekend with tools that nobody uses by"
         " hand: an identity that somebody else was using.",
     ),
@@ -104,6 +103,7 @@ def make(directory: Path, logs: Path | None) -> OpenStore:
     _step(3, "Sealing")
     with Progress("sealing"):
         pins = store.log().seal()
+    store.reader.refresh()
     output.line(f"{sum(pin.count for pin in pins):,} records in {len(pins)} immutable segment(s).")
     return store
 
@@ -181,7 +181,7 @@ def _ask(number: int, question: Question, store: OpenStore) -> None:
 
 
 def _prove(number: int, store: OpenStore, target: Path) -> None:
-    from logstore.verify.proving import check
+    from logstore.verify.proving import check, prove
 
     found = store.engine.sql(
         "SELECT index FROM messages WHERE side = 'output' AND text LIKE '%![%](http%'"
@@ -191,13 +191,13 @@ def _prove(number: int, store: OpenStore, target: Path) -> None:
     if index is None:
         raise CannotJudge("the sample logs hold no such record", todo="Use the sample logs.")
     _step(number, f"Proving record {index} to a stranger")
-    data = proof(store, index, disclose=False)
+    data = prove(store.reader, index)
     target.write_bytes(data)
     output.line(f"{len(data):,} bytes in {target}, without any content.")
-    check(data, store.policy)
-    output.line(
-        "Checked offline, with the proof and the policy alone: ", Painted("it holds", "green")
-    )
+    result = check(data, store.policy)
+    output.line("Checked offline, with the proof and the policy alone:")
+    for each in result.proven or [result.problem]:
+        output.line("  ", Painted(each, "red" if result.problem else "green"))
     output.line(f"  aircon check {target} --policy {store.places.policy}")
 
 

@@ -28,12 +28,13 @@ def verify(store: OpenStore, *, quick: bool, workers: int | None = None) -> Repo
     """Verify a store with a progress line; with content where its keys are open."""
     from logstore.verify.verifier import verify_store
 
-    with Progress("verifying") as progress:
+    with Progress("verifying", "bytes" if quick else "records") as progress:
         return verify_store(
             store.places.store,
             store.policy,
             quick=quick,
             keys=store.keys,
+            seen=store.places.seen,
             progress=progress,
             workers=workers,
         )
@@ -47,16 +48,15 @@ def verdict(
     Raises:
         CannotJudge: it was cancelled.
     """
-    from logstore.verify.verifier import verify_store
-
     from console.tui.session import Verdict, VerdictState
+    from logstore.verify.verifier import verify_store
 
     def step(done: int, total: int) -> None:
         if cancelled():
             raise CannotJudge("the verification was stopped", todo="Start it again when you can.")
         progress(done, total)
 
-    report = verify_store(store.places.store, store.policy, quick=False, progress=step)
+    report = verify_store(store.places.store, store.policy, seen=store.places.seen, progress=step)
     states: dict[int, VerdictState] = {0: "verified", 1: "tampering", 2: "cannot-judge"}
     signed = sum(log.signed for log in report.logs)
     size = sum(log.size for log in report.logs)

@@ -12,29 +12,24 @@ from console.verbs.show import resolve
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the proof to a new file; a disclosed content is an export, and recorded as one."""
+    """Write the proof to a new file; disclosed content is an export, and recorded as one."""
+    from logstore.verify.proving import disclose, prove
+
     target = Path(args.output)
-    with OpenStore(args, "prove", needs_keys=args.disclose) as store:
+    facts: list[tuple[str, object]] = []
+    with OpenStore(args, "prove", needs_keys=bool(args.disclose)) as store:
         index = resolve(store, args.record)
+        data = prove(store.reader, index)
+        with create_file(target) as file:
+            file.write(data)
+        facts = [("record", index), ("proof", str(target)), ("bytes", len(data))]
         if args.disclose:
-            store.record_access("access.export", {"records": [index], "file": str(target)})
-        data = proof(store, index, disclose=args.disclose)
-    with create_file(target) as file:
-        file.write(data)
-    facts = [
-        ("record", index),
-        ("file", str(target)),
-        ("bytes", len(data)),
-        ("content disclosed", bool(args.disclose)),
-    ]
+            content = disclose(store.reader, index)
+            said = {"records": [index], "file": args.disclose}
+            store.record_access("access.export", said)
+            with create_file(Path(args.disclose)) as file:
+                file.write(content)
+            facts.append(("content", args.disclose))
+            diagnostics.note(f"Whoever gets {args.disclose} can read the content of the record.")
     output.facts(facts, as_json=args.json)
-    if args.disclose:
-        diagnostics.note("Whoever gets this file can read the content of the record.")
     return diagnostics.OK
-
-
-def proof(store: OpenStore, index: int, *, disclose: bool) -> bytes:
-    """The proof of one record of an open store."""
-    from logstore.verify.proving import prove
-
-    return prove(store.reader, index, keys=store.keys, disclose=disclose)

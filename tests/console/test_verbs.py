@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -328,3 +329,51 @@ def test_every_twin_has_json() -> None:
     for row in COMMANDS:
         names = {name for each in row.arguments for name in each.names}
         assert ("--json" in names) == (row.verb not in without), row.verb
+
+
+def test_verify_answers_with_its_exit_code(aircon: Aircon) -> None:
+    whole = aircon("verify", "--json", "--workers", "1")
+    assert whole.code == 0, whole.out
+    report = whole.objects[0]
+    assert report["verdict"] == "verified"
+    assert report["records"] == aircon("status", "--json").objects[0]["records"]
+    assert "who held the signing key" in report["not_proven"]  # type: ignore[operator]
+    assert aircon("verify", "--quick").out.startswith("VERIFIED to the policy\n")
+
+
+def test_verifying_content_is_recorded(aircon: Aircon) -> None:
+    before = aircon("status", "--json").objects[0]["records"]
+    answer = aircon("verify", "--content", "--json", "--workers", "1")
+    assert answer.code == 0
+    assert answer.objects[0]["logs"][0]["contents_opened"] > 0  # type: ignore[index]
+    events = aircon("sql", f"SELECT kind FROM events WHERE index >= {before}", "--json")
+    assert {"kind": "access.decrypt"} in events.objects
+
+
+def test_a_flipped_byte_is_named_and_nothing_is_read_from_it(
+    made_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("evidence", "evidence.keys"):
+        shutil.copytree(made_store.with_name(name), tmp_path / name)
+    policy = shutil.copy(made_store.with_name("evidence.policy"), tmp_path)
+    index = min((tmp_path / "evidence").glob("index/*/*/*.parquet"))
+    index.chmod(0o644)
+    data = bytearray(index.read_bytes())
+    data[len(data) // 2] ^= 1
+    index.write_bytes(data)
+    place = ["--store", str(tmp_path / "evidence"), "--policy", policy]
+    capsys.readouterr()
+    assert main(["verify", "--workers", "1", *place]) == 1
+    said = capsys.readouterr()
+    assert "TAMPERING FOUND" in said.out
+    assert index.name in said.out
+    assert "Keep a copy" in said.err
+    assert main(["sql", "SELECT count(*) FROM interactions", "--clear-only", *place]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_nobody_is_trusted_without_a_policy(aircon: Aircon, tmp_path: Path) -> None:
+    assert aircon("verify", "--policy", str(tmp_path / "none")).code == 2
+    broken = tmp_path / "broken.policy"
+    broken.write_text("log nonsense\n")
+    assert aircon("verify", "--policy", str(broken)).code == 1
