@@ -1,4 +1,7 @@
-"""The load that everything is measured on: seeded, about 2 KB of content, 20,000 people."""
+"""The load that everything is measured on: seeded, about 2 KB of content, 20,000 people.
+
+People come in sessions: `ACTIVE` of them go on at any moment, each of `TURNS` calls on average.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from logstore.capture.interaction import Interaction
 from logstore.formats import body
 from logstore.formats.policy import Policy
 from logstore.formats.record import Record
 from logstore.keys.holders import NoHolder
 from logstore.keys.keystore import KeyStore
-from logstore.storage.log import Log, Options
+from logstore.storage.log import SEAL_BYTES, Log, Options
+from logstore.storage.reader import LogReader
 
 ORIGIN = "bench.example.com/log"
 START_US = 1_762_000_000_000_000
 STEP_US = 1_000_000
 PEOPLE = 20_000
+ACTIVE = 400
+TURNS = 8
 RARE, COMMON, LEAKED = "zorblatt-7731", "refund policy", "sk-live-9f3a77"
 INJECTION = "ignore all previous instructions"
 
@@ -38,14 +43,20 @@ class Load:
 
     def _texts(self) -> list[str]:
         rng = random.Random(self.seed)
-        words = ["".join(rng.choices("abcdefghilmnoprstu", k=rng.randint(2, 9))) for _ in range(6000)]
+        words = [
+            "".join(rng.choices("abcdefghilmnoprstu", k=rng.randint(2, 9))) for _ in range(6000)
+        ]
         return [" ".join(rng.choices(words, k=150))[:930] for _ in range(4000)]
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Plain dictionaries in aircon's own JSONL shape."""
         rng, texts = random.Random(self.seed), self._texts()
+        sessions = [(_person(rng), -1 - each) for each in range(ACTIVE)]
         for n in range(self.records):
-            person = min(int(rng.paretovariate(0.7)) - 1, PEOPLE - 1)
+            place = rng.randrange(ACTIVE)
+            person, begun = sessions[place]
+            if rng.random() < 1 / TURNS:
+                person, begun = sessions[place] = _person(rng), n
             user = f"user{person}"
             prompt, answer = rng.choice(texts), rng.choice(texts)
             if n % 100_003 == 50_001:
@@ -63,7 +74,7 @@ class Load:
                 "request_model": "support", "response_model": "support-" + version,
                 "model_version": version, "response_id": f"resp_{n:012x}",
                 "start_us": start, "end_us": start + 400_000 + n % 700_000,
-                "conversation_id": f"conv{person}-{n // 5000}", "session_id": f"s{person}-{n // 5000}",
+                "conversation_id": f"conv{person}-{begun}", "session_id": f"s{person}-{begun}",
                 "application": "support", "environment": "prod",
                 "subjects": [{"id": user, "field": "user", "assurance": "sdk"}],
                 "input": [{"role": "user", "parts": [{"type": "text", "text": prompt}]}],
@@ -83,6 +94,10 @@ class Load:
         """Records as capture hands them to the log, so that only the log is measured."""
         for n, line in enumerate(self.lines()):
             yield record(n, line)
+
+
+def _person(rng: random.Random) -> int:
+    return int(PEOPLE * rng.random() ** 1.4)  # the busiest makes about 850 of a million calls
 
 
 def record(n: int, line: bytes) -> Record:
@@ -109,9 +124,12 @@ def record(n: int, line: bytes) -> Record:
         clear["aircon.tool.names"] = row["tool_names"]
     content = body.encode(
         body.Body(
-            raw=line[:-1], format="aircon", subjects=[user],
-            session=row["session_id"], conversation=row["conversation_id"],
-        )  # fmt: skip
+            raw=line[:-1],
+            format="aircon",
+            subjects=[user],
+            session=row["session_id"],
+            conversation=row["conversation_id"],
+        )
     )
     return Record(
         "interaction", "bench", time_us=row["start_us"], clear=clear, content=content,
@@ -141,9 +159,18 @@ class Bench:
         """Its key store."""
         return KeyStore.open(self.base / "evidence.keys", NoHolder())
 
+    def open(self) -> Log:
+        """Its log, opened again."""
+        options = Options(protect=False, auto_seal_bytes=None)
+        return Log.open(self.store, self.keys(), options=options)
+
     def policy(self) -> Policy:
         """Whom to trust."""
         return Policy((self.keys().signer().verifier(),))
 
+    def reader(self) -> LogReader:
+        """A new reader with keys."""
+        return LogReader.open(self.store, policy=self.policy(), keys=self.keys())
 
-__all__ = ["Bench", "Interaction", "Load", "record"]
+
+__all__ = ["SEAL_BYTES", "Bench", "Load", "record"]
