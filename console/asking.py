@@ -21,15 +21,21 @@ if TYPE_CHECKING:
 
 TABLE = (
     Column("index", "int"),
-    Column("time_us", "time", 24),
-    Column("user", most=20),
-    Column("model", most=24),
-    Column("input_preview", most=40),
-    Column("output_preview", most=40),
-    Column("error_type", most=16),
+    Column("time", "time", 24),
+    Column("user", most=18),
+    Column("model", most=20),
+    Column("asked", most=34),
+    Column("answered", most=34),
+    Column("error", most=12),
 )
 """Columns of a table of records."""
 
+_FIELD = {
+    "time": "time_us",
+    "asked": "input_preview",
+    "answered": "output_preview",
+    "error": "error_type",
+}
 EXACT = (
     Column("index", "int"),
     Column("id"),
@@ -123,7 +129,7 @@ def columns(form: Shape) -> tuple[Column, ...]:
 
 def cells_of(rows: Iterable[Row], chosen: tuple[Column, ...]) -> Iterator[tuple[object, ...]]:
     """Records as rows of output."""
-    names = [column.name for column in chosen]
+    names = [_FIELD.get(column.name, column.name) for column in chosen]
     for row in rows:
         yield tuple(getattr(row, name) for name in names)
 

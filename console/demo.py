@@ -184,12 +184,13 @@ def _prove(number: int, store: OpenStore, target: Path) -> None:
     from logstore.verify.proving import check, prove
 
     found = store.engine.sql(
-        "SELECT index FROM messages WHERE side = 'output' AND text LIKE '%![%](http%'"
-        " ORDER BY length(text) DESC LIMIT 1"
+        "SELECT index FROM interactions ORDER BY"
+        " coalesce(output_text LIKE '%![%](http%', false) DESC, length(output_text) DESC NULLS LAST"
+        " LIMIT 1"
     )
     index = next((int(row[0]) for row in found.rows), None)
     if index is None:
-        raise CannotJudge("the sample logs hold no such record", todo="Use the sample logs.")
+        raise CannotJudge("no interaction was imported", todo="Name other logs with --logs.")
     _step(number, f"Proving record {index} to a stranger")
     data = prove(store.reader, index)
     target.write_bytes(data)
