@@ -1,6 +1,6 @@
 """Records whose text resembles one record's: shared rare passages, then overlap of 5-grams.
 
-The text is cut into passages of twenty characters. The skip bitmaps tell for each how many groups
+The text is cut into short passages. The skip bitmaps tell for each how many groups
 may hold it; the rarest passages choose the groups to read, so boilerplate that stands everywhere
 chooses nothing. What is read is ranked by the share of five-character runs it has in common, which
 works alike for languages that put no spaces between words.
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
     from logstore.query.workingcopy import WorkingCopy
 
-_PASSAGE = 20
-_STRIDE = 12
+_SPACED = (20, 12)
+"""Length and stride of passages in letters of scripts that put spaces between words."""
+
+_DENSE = (8, 5)
+"""The same for scripts that say as much in fewer signs."""
+
 _PASSAGES = 48
 _LOOKED_FOR = 12
 _TEXT = 4_000
@@ -55,11 +59,13 @@ def similar_to(
 
 def passages(said: str) -> list[str]:
     """Overlapping passages of a text, spread over its length."""
-    if len(said) <= _PASSAGE:
+    dense = len(said.encode("utf-8", "replace")) > 1.5 * len(said)
+    length, stride = _DENSE if dense else _SPACED
+    if len(said) <= length:
         return [said] if len(said) >= _SHINGLE else []
-    starts = list(range(0, len(said) - _PASSAGE + 1, _STRIDE))
+    starts = list(range(0, len(said) - length + 1, stride))
     step = max(len(starts) // _PASSAGES, 1)
-    return list(dict.fromkeys(said[at : at + _PASSAGE] for at in starts[::step]))[:_PASSAGES]
+    return list(dict.fromkeys(said[at : at + length] for at in starts[::step]))[:_PASSAGES]
 
 
 def shingles(said: str) -> set[str]:

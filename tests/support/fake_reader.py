@@ -61,6 +61,7 @@ class FakeReader:
     recorded_us: Callable[[int], int] = lambda index: START_US + index * 1_000_000
     pins: list[SegmentPin] = field(default_factory=list)
     opened: list[int] = field(default_factory=list)
+    _leaves: dict[int, tuple[Leaf, bytes]] = field(default_factory=dict)
 
     @property
     def sealed(self) -> int:
@@ -85,6 +86,14 @@ class FakeReader:
         return self.directory / pin.index.key
 
     def _leaf(self, index: int) -> tuple[Leaf, bytes]:
+        found = self._leaves.get(index)
+        if found is None:
+            found = self._make_leaf(index)
+            if len(self._leaves) < 20_000:
+                self._leaves[index] = found
+        return found
+
+    def _make_leaf(self, index: int) -> tuple[Leaf, bytes]:
         record = self.entry(index).record
         body = None
         if record.content is not None:

@@ -10,6 +10,7 @@ import pytest
 from support.fake_reader import FakeReader, reader_of
 from support.small_log import small_log
 
+from logstore.query import build, workingcopy
 from logstore.query.access import AccessEvent
 from logstore.query.engine import Engine
 
@@ -55,3 +56,11 @@ def engine(opener: Opener, reader: FakeReader) -> Engine:
 @pytest.fixture
 def clear_engine(opener: Opener, clear_reader: FakeReader) -> Engine:
     return opener(clear_reader)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts from 64 records on, so that few records make many parts."""
+    monkeypatch.setattr(build, "FLUSH", 64)
+    monkeypatch.setattr(workingcopy, "FLUSH", 64)
+    monkeypatch.setattr(workingcopy, "GROUP", 16)
