@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 import msgspec
 
 from logstore.errors import FormatError
@@ -37,6 +40,7 @@ class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         root: tree root (base64 in JSON) over all records up to and including this segment.
         index: the index object (clear columns and leaves).
         body: the body object, or None when no record of the segment has a body.
+        destroyed: `destroyed_digest` of the keys that records of this segment say were destroyed.
     """
 
     first: int
@@ -44,6 +48,7 @@ class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root: bytes
     index: ObjectPin
     body: ObjectPin | None = None
+    destroyed: str = ""
 
     @property
     def end(self) -> int:
@@ -54,6 +59,15 @@ class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def last(self) -> int:
         """Index of the last record."""
         return self.first + self.count - 1
+
+
+def destroyed_digest(key_ids: Sequence[str]) -> str:
+    """Hexadecimal SHA-256 over key ids in record order, or empty when there are none.
+
+    It makes the list in a seal trustworthy: whoever opens the log for writing destroys what the
+    list names, and must not do so, or fail to, on the word of an unsigned file.
+    """
+    return hashlib.sha256("\n".join(key_ids).encode()).hexdigest() if key_ids else ""
 
 
 def to_clear(pin: SegmentPin) -> dict[str, object]:

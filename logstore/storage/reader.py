@@ -27,7 +27,7 @@ from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.columns import schema, table
 from logstore.formats.leaf import Leaf, leaf_hash, parse
 from logstore.formats.merkle import EMPTY_ROOT, Frontier
-from logstore.formats.pins import ObjectPin, SegmentPin
+from logstore.formats.pins import ObjectPin, SegmentPin, destroyed_digest
 from logstore.formats.policy import Policy
 from logstore.formats.proof import check_tlog_proof, parse_tlog_proof
 from logstore.keys.keystore import KeyStore
@@ -350,6 +350,8 @@ def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
         pin.root,
     ):
         raise TamperingFound(f"the seal of segment {seal.first} contradicts its own record")
+    if destroyed_digest(seal.destroyed) != pin.destroyed:
+        raise TamperingFound(f"the seal of segment {seal.first} lists other destroyed keys")
     if seal.edge().root() != head.root:
         raise TamperingFound(f"the seal of segment {seal.first} carries the edge of another tree")
     return pin

@@ -20,7 +20,7 @@ from logstore.formats.blocks import BlockContext
 from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
 from logstore.formats.leaf import Leaf, leaf_hash
 from logstore.formats.merkle import Frontier
-from logstore.formats.pins import KIND, SegmentPin, to_clear
+from logstore.formats.pins import KIND, SegmentPin, destroyed_digest, to_clear
 from logstore.formats.proof import TlogProof
 from logstore.formats.record import Record
 from logstore.keys.keystore import KeyStore
@@ -102,11 +102,13 @@ class SegmentSealer:
         hashes = [leaf_hash(each) for each in raw]
         after = before.copy()
         after.extend(hashes)
+        destroyed = [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED]
+        digest = destroyed_digest(destroyed)
         intent = Intent(
-            msgspec.structs.replace(pin, root=after.root()),
+            msgspec.structs.replace(pin, root=after.root(), destroyed=digest),
             after.to_bytes(),
             edge.block_roots(before, hashes),
-            [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED],
+            destroyed,
         )
         self._disk.create(folder / _INTENT, msgspec.json.encode(intent), mode=0o600)
         return intent

@@ -23,10 +23,12 @@ from logstore.errors import TamperingFound
 from logstore.formats.checkpoint import open_checkpoint
 from logstore.formats.group import Group, Sealer
 from logstore.formats.leaf import leaf_hash, parse
+from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
 from logstore.storage.blobs import Blobs
 from logstore.storage.encoding import ChainState
+from logstore.storage.reader import check_seal
 from logstore.storage.seal import Seal, parse_seal
 from logstore.storage.wal import WalContent, WalWriter, groups_from, read_wal, wal_files
 
@@ -75,6 +77,7 @@ class WriterState:
         self._disk = disk
         self._wal_start = self.chain
         self._open = False
+        self._proven: dict[str, Seal] = {}
 
     # -- loading ------------------------------------------------------------------------------
 
@@ -140,7 +143,7 @@ class WriterState:
 
     def _seals(self) -> list[Seal]:
         keys = self._blobs.keys(layout.seal_prefix(self.origin))
-        seals = [parse_seal(self._blobs.read(key)) for key in keys if layout.seal_range(key)]
+        seals = [self._seal(key) for key in keys if layout.seal_range(key)]
         seals.sort(key=lambda seal: seal.first)
         at = 0
         for seal in seals:
@@ -148,6 +151,14 @@ class WriterState:
                 raise TamperingFound(f"the seal of the segment from record {at} is missing")
             at = seal.end
         return seals
+
+    def _seal(self, key: str) -> Seal:
+        """A seal, proven: the keys it lists are destroyed on its word."""
+        if key not in self._proven:
+            seal = parse_seal(self._blobs.read(key))
+            check_seal(seal, Policy((self._keys.signer().verifier(),)), self.origin)
+            self._proven[key] = seal
+        return self._proven[key]
 
     def _sealed_state(self, seals: Sequence[Seal]) -> ChainState:
         if not seals:
