@@ -5,6 +5,7 @@ Content is MessagePack of a `Body`, committed to in the leaf by SHA-256(nonce32 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 import msgspec
@@ -74,6 +75,7 @@ def commitment(nonce: bytes, content: bytes) -> bytes:
     return hashlib.sha256(nonce + content).digest()
 
 
+@functools.lru_cache(65_536)
 def padded(length: int) -> int:
     """Length rounded up so that at most O(log log n) bits of it leak (Padmé, PURBs 2019)."""
     if length < 2:

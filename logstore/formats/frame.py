@@ -55,9 +55,21 @@ def encode(kind: int, payload: bytes | bytearray) -> bytes:
     Raises:
         FormatError: payload larger than `MAX_PAYLOAD`.
     """
-    if len(payload) > MAX_PAYLOAD:
-        raise FormatError(f"frame of {len(payload)} bytes; the format allows {MAX_PAYLOAD}")
-    return HEADER.pack(MAGIC, kind, len(payload), _checksum(kind, payload)) + payload
+    buffer = bytearray(HEADER.size) + payload
+    finish(kind, buffer)
+    return bytes(buffer)
+
+
+def finish(kind: int, buffer: bytearray) -> None:
+    """Fill in the header of a frame whose payload stands behind `HEADER.size` free bytes.
+
+    Raises:
+        FormatError: payload larger than `MAX_PAYLOAD`.
+    """
+    with memoryview(buffer)[HEADER.size :] as payload:
+        if len(payload) > MAX_PAYLOAD:
+            raise FormatError(f"frame of {len(payload)} bytes; the format allows {MAX_PAYLOAD}")
+        HEADER.pack_into(buffer, 0, MAGIC, kind, len(payload), _checksum(kind, payload))
 
 
 def read(data: bytes | memoryview, offset: int = 0) -> Frame | None:

@@ -203,7 +203,7 @@ class Committer:
 
     def _refuse(self, error: AirconError) -> Job:
         self._keys.drop_pending()
-        job = Job(-1, Encoded(b"", [], self._state.chain, b""))
+        job = Job(-1, Encoded(bytearray(), [], self._state.chain, b""))
         job.error = error
         job.done.set()
         return job

@@ -46,15 +46,18 @@ class WalWriter:
         disk.create(path, data, mode=0o600)
         return cls(path, first, len(data), disk)
 
-    def append(self, payload: bytes) -> None:
+    def append(self, data: bytearray) -> None:
         """Write one group frame and flush it.
+
+        Args:
+            data: the group's payload behind `frame.HEADER.size` free bytes, which are filled in.
 
         Raises:
             NotDurable: it is not on disk; the writer must not be used again.
         """
-        data = frame.encode(frame.WAL_GROUP, payload)
+        frame.finish(frame.WAL_GROUP, data)
         with durable("append to the write-ahead log"):
-            self._disk.write_all(self._fd, data, self.offset)
+            self._disk.write_all(self._fd, memoryview(data), self.offset)
             self._disk.sys_fdatasync(self._fd)
         self.offset += len(data)
 

@@ -47,8 +47,10 @@ def test_whole_frames_behind_damage_are_found_and_a_torn_tail_has_none() -> None
 def test_groups_come_back(rows: list[bytes], note: bytes, data: st.DataObject) -> None:
     contents = [data.draw(st.none() | st.binary(max_size=50)) for _ in rows]
     sealer = group.Sealer("logs.example.com/x", AESGCM(bytes(32)))
-    payload = group.encode(7, rows, note, sealer.seal(7, contents, os.urandom(12)))
-    read = group.parse(payload)
+    plain = group.Plain(7, rows, contents, note)
+    payload = sealer.payload(plain, os.urandom(12), room=5)
+    assert payload[:5] == bytes(5)
+    read = group.parse(memoryview(payload)[5:])
     assert (read.first, read.end, read.leaves, read.note) == (7, 7 + len(rows), rows, note)
     assert sealer.open(read) == contents
     for other in (
