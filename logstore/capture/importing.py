@@ -113,7 +113,7 @@ class _Run:
 
     def stdin(self) -> FileReport:
         report = FileReport("-")
-        mark = Mark("begin", f"import/{os.urandom(6).hex()}", 0, "", 0, 0, 0)
+        mark = Mark("begin", f"import/{os.urandom(6).hex()}", 0, "", "", 0, 0, 0)
         span = _Span(self, mark, report, None)
         span.run(sys.stdin.buffer, lambda: self._done)
         return report

@@ -15,10 +15,11 @@ The journal is not evidence: without it nothing is lost, files would only be imp
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -29,6 +30,9 @@ from logstore.errors import KeyUnavailable, NotDurable, TamperingFound
 
 MAX_FRAME = 64 * 1024
 """Longest frame in bytes."""
+
+HEAD = 4096
+"""Bytes by whose digest a file's possible earlier self is looked up."""
 
 _NAME = "imports.journal"
 _CHUNK = 1024 * 1024
@@ -42,6 +46,7 @@ class Mark(msgspec.Struct, frozen=True):
         token: name of the source in records, ``import/<12 hex>``.
         size: bytes of the file up to which the span reaches.
         digest: keyed digest of these bytes, hex.
+        head: keyed digest of the first `HEAD` of them, or of all, hex.
         offset: where the span starts (``begin``), or where a grown file goes on (``end``).
         line: lines before that offset.
         seq: first sequence number of the span (``begin``), or the next one (``end``).
@@ -51,6 +56,7 @@ class Mark(msgspec.Struct, frozen=True):
     token: str
     size: int
     digest: str
+    head: str
     offset: int
     line: int
     seq: int
@@ -100,6 +106,9 @@ class ImportState:
         self._digest_key = hmac.digest(key, b"aircon/imports/digest/v1", "sha256")
         self._aead = AESGCM(hmac.digest(key, b"aircon/imports/frames/v1", "sha256"))
         self._known: dict[str, _Known] = {}
+        self._tokens: dict[tuple[int, str], set[str]] = {}
+        self._short: set[int] = set()  # sizes of known files shorter than a head
+        self._long: dict[str, set[int]] = {}  # by head: sizes of the others
         self._frames = 0
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path / _NAME
@@ -117,24 +126,25 @@ class ImportState:
             self._fd = -1
 
     def plan(self, file: BinaryIO, size: int) -> Plan:
-        """Look a file up by its content; reads its first `size` bytes once, from the start."""
-        marks = [m for known in self._known.values() for m in _marks(known)]
-        sizes = sorted({m.size for m in marks if m.size <= size} | {size})
-        digests = self._digests(file, sizes)
-        matching = [m for m in marks if digests.get(m.size) == m.digest]
+        """Look a file up by its content; reads its first `size` bytes once, from the start.
+
+        Raises:
+            OSError: it cannot be read, or shrank meanwhile.
+        """
+        digests, head = self._digests(file, size)
+        matching = [mark for found in digests.items() for mark in self._marks_at(found)]
         for mark in matching:
             if mark.event == "begin":
                 return Plan(resume=mark)
         if any(mark.size == size for mark in matching):
             return Plan(known=True)
         grown = max(matching, key=lambda mark: mark.size, default=None)
-        if grown is None:
-            return Plan(start=self._begin(None, size, digests[size]))
-        return Plan(start=self._begin(grown, size, digests[size]))
+        return Plan(start=self._begin(grown, size, digests[size], head))
 
     def fresh(self, file: BinaryIO, size: int) -> Mark:
         """A `begin` mark for the whole file, whether it is known or not."""
-        return self._begin(None, size, self._digests(file, [size])[size])
+        digests, head = self._digests(file, size)
+        return self._begin(None, size, digests[size], head)
 
     def begin(self, mark: Mark) -> None:
         """Journal that a span begins; on disk when this returns."""
@@ -144,28 +154,48 @@ class ImportState:
         """Journal that a span is whole and durable; on disk when this returns."""
         self._append(msgspec.structs.replace(begun, event="end", offset=offset, line=line, seq=seq))
 
-    def _begin(self, grown: Mark | None, size: int, digest: str) -> Mark:
+    def _begin(self, grown: Mark | None, size: int, digest: str, head: str) -> Mark:
         offset, line = (0, 0) if grown is None else (grown.offset, grown.line)
         token, seq = f"import/{os.urandom(6).hex()}", 0
         if grown is not None and self._known[grown.token].ended[-1] == grown:
             token, seq = grown.token, grown.seq
-        return Mark("begin", token, size, digest, offset, line, seq)
+        return Mark("begin", token, size, digest, head, offset, line, seq)
 
-    def _digests(self, file: BinaryIO, sizes: Iterable[int]) -> dict[int, str]:
-        """Keyed digests of the file's first bytes, for ascending sizes, in one pass."""
+    def _digests(self, file: BinaryIO, size: int) -> tuple[dict[int, str], str]:
+        """(keyed digests of the file's beginnings, that of its head), in one pass.
+
+        Beginnings are those as long as a file known before that has the same head, and the whole.
+        """
         running = hmac.new(self._digest_key, digestmod=hashlib.sha256)
         found: dict[int, str] = {}
+        head = ""
         at = 0
+        sizes = {known for known in self._short if known <= size} | {min(HEAD, size)}
         file.seek(0)
-        for size in sizes:
-            while at < size:
-                data = file.read(min(_CHUNK, size - at))
+        while sizes:
+            wanted = min(sizes)
+            sizes.remove(wanted)
+            while at < wanted:
+                data = file.read(min(_CHUNK, wanted - at))
                 if not data:
-                    return found
+                    raise OSError(f"it shrank to {at} bytes while it was read")
                 running.update(data)
                 at += len(data)
-            found[size] = running.copy().hexdigest()
-        return found
+            found[wanted] = running.copy().hexdigest()
+            if wanted == min(HEAD, size):
+                head = found[wanted]
+                longer = {*self._long.get(head, ()), size}
+                sizes |= {known for known in longer if wanted < known <= size}
+        return found, head
+
+    def _marks_at(self, content: tuple[int, str]) -> list[Mark]:
+        """Every mark that stands for exactly this content."""
+        return [
+            mark
+            for token in sorted(self._tokens.get(content, ()))
+            for mark in _marks(self._known[token])
+            if (mark.size, mark.digest) == content
+        ]
 
     def _load(self) -> None:
         size = os.fstat(self._fd).st_size
@@ -221,6 +251,7 @@ class ImportState:
             nonce, msgspec.json.encode(mark), self._bound(self._frames)
         )
         frame = len(sealed).to_bytes(4, "big") + sealed
+        before = os.fstat(self._fd).st_size
         try:
             written = os.write(self._fd, frame)
             os.fsync(self._fd)
@@ -229,6 +260,9 @@ class ImportState:
         else:
             reason = "short write"
         if written != len(frame):
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, before)
+            self.close()  # nothing may follow half a frame
             raise NotDurable(
                 f"The import journal cannot be written: {reason}.",
                 kept="Records already acknowledged are safe.",
@@ -238,6 +272,11 @@ class ImportState:
         self._note(mark)
 
     def _note(self, mark: Mark) -> None:
+        self._tokens.setdefault((mark.size, mark.digest), set()).add(mark.token)
+        if mark.size < HEAD:
+            self._short.add(mark.size)
+        else:
+            self._long.setdefault(mark.head, set()).add(mark.size)
         known = self._known.setdefault(mark.token, _Known())
         if mark.event == "begin":
             known.begun = mark
