@@ -48,7 +48,8 @@ def _pieces(path: Path, count: int) -> Iterator[list[bytes]]:
         for group in range(file.metadata.num_row_groups):
             if count <= 0:
                 return
-            column = file.read_row_group(group, columns=["leaf"]).column("leaf").slice(0, count)
+            table = file.read_row_group(group, columns=["leaf"], use_threads=False)
+            column = table.column("leaf").slice(0, count)
             count -= len(column)
             yield cast("list[bytes]", column.to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:

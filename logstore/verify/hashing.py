@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,10 @@ from pathlib import Path
 from logstore.formats.pins import ObjectPin, SegmentPin
 from logstore.verify.findings import Finding
 from logstore.verify.objects import body_absence, open_object
+
+_Item = tuple[
+    SegmentPin, ObjectPin, bool
+]  # the segment, one object of it, whether that is its body
 
 
 @dataclass(slots=True)
@@ -45,13 +49,13 @@ def hash_objects(
         now_us: microseconds since 1970 UTC, for retention.
         progress: called with the bytes done so far.
     """
-    work: list[tuple[SegmentPin, ObjectPin, bool]] = []
+    work: list[_Item] = []
     for pin in pins:
         work.append((pin, pin.index, False))
         if pin.body is not None:
             work.append((pin, pin.body, True))
 
-    def one(item: tuple[SegmentPin, ObjectPin, bool]) -> Finding | int:
+    def one(item: _Item) -> Finding | int:
         segment, pin, is_body = item
         data = open_object(store, pin, segment)
         if isinstance(data, mmap.mmap):
@@ -61,12 +65,21 @@ def hash_objects(
         return body_absence(data, pin, now_us) if is_body else data
 
     outcome = Hashed()
-    with ThreadPoolExecutor(workers, "aircon-verify") as pool:
-        for result in pool.map(one, work):
-            if isinstance(result, Finding):
-                outcome.findings.append(result)
-            else:
-                outcome.files += 1
-                outcome.size_bytes += result
-                progress(outcome.size_bytes)
+    for result in _each(one, work, workers):
+        if isinstance(result, Finding):
+            outcome.findings.append(result)
+        else:
+            outcome.files += 1
+            outcome.size_bytes += result
+            progress(outcome.size_bytes)
     return outcome
+
+
+def _each(
+    one: Callable[[_Item], Finding | int], work: Sequence[_Item], workers: int
+) -> Iterator[Finding | int]:
+    if workers < 2 or len(work) < 2:
+        yield from map(one, work)
+        return
+    with ThreadPoolExecutor(workers, "aircon-verify") as pool:
+        yield from pool.map(one, work)

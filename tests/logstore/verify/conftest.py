@@ -1,0 +1,26 @@
+"""One small store, made once and copied for every test that damages it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.evidence import Evidence, make_evidence
+
+import logstore.verify.verifier
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return make_evidence(tmp_path_factory.mktemp("evidence"))
+
+
+@pytest.fixture
+def evidence(template: Evidence, tmp_path: Path) -> Evidence:
+    return template.copy(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def looks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else writes in these tests, so there is nothing to wait for."""
+    monkeypatch.setattr(logstore.verify.verifier, "_PAUSE_S", 0)
