@@ -1,8 +1,8 @@
-"""OpenTelemetry's general conventions: errors, HTTP, client, and the resource of the service."""
+"""OpenTelemetry's general conventions: errors, HTTP, client, the service; and aircon's own few."""
 
 from __future__ import annotations
 
-from logstore.capture.decoders.otlp_found import Dialect, Rule, integer, text
+from logstore.capture.decoders.otlp_found import Dialect, Rule, integer, text, texts
 
 DIALECT = Dialect(
     name="",
@@ -12,6 +12,10 @@ DIALECT = Dialect(
         "http.response.status_code": Rule("http_status", integer),
         "http.status_code": Rule("http_status", integer),
         "client.address": Rule("client_address", text),
+        # No convention names these: applications set them under the names they have in clear.
+        "aircon.model.version": Rule("model_version", text),
+        "aircon.dataset.ids": Rule("dataset_ids", texts),
+        "aircon.document.ids": Rule("document_ids", texts),
     },
 )
 
