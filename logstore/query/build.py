@@ -63,8 +63,10 @@ class Builder:
             "last_leaf": leaf_hash(last[0]).hex() if last else "",
         }
 
-    def fill(self, missing: list[tuple[int, int]]) -> None:
+    def fill(self, missing: list[tuple[int, int]]) -> int:
         """Build parts for ranges of records; a short end of the log is left for memory.
+
+        Returns the number of records written.
 
         Raises:
             TamperingFound: the evidence does not hold.
@@ -80,6 +82,7 @@ class Builder:
         finally:
             decode.close()
             writer.close()
+        return done
 
     def flush(self, first: int, table: pa.Table, parts: list[Part]) -> None:
         """Write records from memory as parts, merging small ones before them.

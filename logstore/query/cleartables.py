@@ -49,6 +49,7 @@ class ClearTables:
         self._connection = connection
         self._files: list[Path] = []
         self._tail = TailTable(connection, _schema(), 0)
+        self._old_tails: list[TailTable] = []  # for questions that are under way
         self._publish()
 
     @property
@@ -71,6 +72,8 @@ class ClearTables:
         Raises:
             TamperingFound: an index file is not the one that was sealed.
         """
+        while self._old_tails:
+            self._old_tails.pop().drop()
         self._files = [self._reader.index_path(pin) for pin in self._reader.pins]
         old = self._tail
         if old.begin != self._reader.sealed:
@@ -80,7 +83,7 @@ class ClearTables:
             self._tail.extend([clear_table(self._reader.table(self._tail.end, missing))])
         self._publish()
         if old is not self._tail:
-            old.drop()
+            self._old_tails.append(old)
         return self.size
 
     def close(self) -> None:

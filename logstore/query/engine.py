@@ -109,8 +109,14 @@ class Engine:
             self.tables = ClearTables(self.reader, self._connection)
             self._allowed = {self.reader.index_path(pin).parent for pin in self.reader.pins}
         lock(self._connection, self._allowed)
-        self.tables.refresh()
+        self._take_in()
         self._create_views()
+
+    def _take_in(self) -> int:
+        size = self.tables.refresh()
+        if isinstance(self.tables, WorkingCopy) and self.tables.built:
+            self.report(AccessEvent("build", "working copy", rows=self.tables.built))
+        return size
 
     def _create_views(self) -> None:
         for view in views.registered():
@@ -150,7 +156,7 @@ class Engine:
                     self._connection.close()
                     self._open()
                     return self.size
-            return self.tables.refresh()
+            return self._take_in()
 
     def rebuild(self, period: str) -> int:
         """Build a period of the working copy anew, e.g. after an erasure; returns parts replaced.

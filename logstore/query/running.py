@@ -88,6 +88,12 @@ def _explained(error: Exception, why: str, content: bool) -> AirconError:
         missing = sorted({word.lower() for word in said.split('"')[1::2]} & CONTENT_WORDS)
         if not content and missing:
             return content_needed(missing[0])
+    if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException):
+        return QueryRefused(
+            f"the working copy could not be read: {said}",
+            kept="The evidence is not concerned.",
+            todo="Delete the .work directory beside the store; it is built again.",
+        )
     return QueryRefused(f"the query failed: {said}")
 
 

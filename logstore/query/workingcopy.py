@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 class WorkingCopy:
     """Decrypted records of one log, queryable as ``base.records`` of an instance.
 
+    What a refresh replaces stays attached until the next one, for questions that are under way.
+
     Attributes:
         content: True: content columns are there.
         protection: how its files lie on disk.
+        built: records decrypted into files by the last `refresh`.
     """
 
     content = True
@@ -72,6 +75,9 @@ class WorkingCopy:
         self._builder = Builder(reader, directory, key, progress or (lambda _done, _total: None))
         self._set = PartSet(directory, key, connection, self._builder.facts)
         self._tail = TailTable(connection, records_schema(), 0)
+        self._unused: list[str] = []
+        self._old_tails: list[TailTable] = []
+        self.built = 0
         self._publish()
 
     @property
@@ -107,12 +113,14 @@ class WorkingCopy:
         Raises:
             TamperingFound: the evidence does not hold; nothing of it is used.
         """
+        self._let_go()
         self._take()
+        self.built = 0
         if self._holes():
             with self._builder.alone(wait=True):
                 self._take()
                 self._builder.sweep(self._set.parts)
-                self._builder.fill(self._holes())
+                self.built = self._builder.fill(self._holes())
             self._take()
         new = record_batches(self._reader, self._tail.end, self._reader.size, InProcess())
         self._tail.extend(new)
@@ -140,6 +148,7 @@ class WorkingCopy:
 
     def _rebuild(self, old: list[Part]) -> list[Part]:
         disk = Disk(immutable=False)
+        self._let_go()
         with self._builder.alone(wait=True):
             unused = [alias for part in old if (alias := self._set.drop(part)) is not None]
             self._publish()
@@ -148,6 +157,7 @@ class WorkingCopy:
                 disk.remove(self._directory / part.file_name, shred=not self.protection.encrypted)
         self._restart_tail(keep=False)
         self.refresh()
+        self._let_go()
         return old
 
     def _holes(self) -> list[tuple[int, int]]:
@@ -165,7 +175,13 @@ class WorkingCopy:
             self._restart_tail(keep=True)
         else:
             self._publish()
-        self._set.detach(unused)
+        self._unused += unused
+
+    def _let_go(self) -> None:
+        self._set.detach(self._unused)
+        for tail in self._old_tails:
+            tail.drop()
+        self._unused, self._old_tails = [], []
 
     def _restart_tail(self, *, keep: bool) -> None:
         old = self._tail
@@ -173,7 +189,7 @@ class WorkingCopy:
         if keep:
             self._tail.take_over(old)
         self._publish()
-        old.drop()
+        self._old_tails.append(old)
 
     def _flush(self) -> None:
         with self._builder.alone(wait=False) as alone:
