@@ -65,13 +65,7 @@ def to_record(
         _drop_gap(clear, "no-user")
     session = interaction.session_id or context.session
     conversation = interaction.conversation_id or context.conversation
-    note: dict[str, object] = {"where": item.where}
-    if refused:
-        note["clear"] = {name: _storable(value) for name, value in refused.items()}
-    if left_out:
-        note["subjects_left_out"] = left_out
-    if item.context is not None:
-        note["context"] = _context_note(context)
+    note = _note(item, refused, left_out)
     content = bodies.encode(
         Body(
             raw=item.raw,
@@ -153,6 +147,18 @@ def clear_candidates(found: Interaction) -> dict[str, object]:
 
 
 _NO_CONTEXT = Context()
+
+
+def _note(item: Item, refused: dict[str, object], left_out: list[str]) -> dict[str, object]:
+    """What stands in the body beside the evidence itself."""
+    note: dict[str, object] = {"where": item.where}
+    if refused:
+        note["clear"] = {name: _storable(value) for name, value in refused.items()}
+    if left_out:
+        note["subjects_left_out"] = left_out
+    if item.context is not None:
+        note["context"] = _context_note(item.context)
+    return note
 
 
 def _subjects(own: list[Subject], joined: tuple[Subject, ...]) -> tuple[list[str], list[str]]:
