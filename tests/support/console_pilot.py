@@ -21,7 +21,7 @@ async def settle(pilot: Pilot[Any]) -> None:
             screen.rows.loading_rows or (screen.busy_since is not None)
         )
         quiet = 0 if running or busy else quiet + 1
-        if quiet >= 4:
+        if quiet >= 2:
             return
         await asyncio.sleep(0.005)
     raise AssertionError("the console does not come to rest")

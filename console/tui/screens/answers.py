@@ -1,4 +1,4 @@
-"""The explorer's state, and what happens when answers arrive. Keys are in `screens.explorer`.
+"""What the explorer asks, and what happens when answers arrive. Keys: `screens.explorer`.
 
 Rules of this file:
 
@@ -13,20 +13,12 @@ import time
 from dataclasses import replace
 from functools import partial
 
-from textual import events, on
-from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.reactive import var
-from textual.screen import Screen
+from textual import on
 
-from console.presenters import command, notices
-from console.presenters.figures import count, plural
-from console.presenters.spans import Line, line
-from console.presenters.verdict import Phase, Standing, summary
+from console.presenters import notices
+from console.presenters.spans import line
+from console.presenters.verdict import Phase, Standing
 from console.presenters.views import Bundle
-from console.text import safe_text
-from console.tui import keys
-from console.tui.asking import Asker
 from console.tui.messages import (
     Counted,
     Exporting,
@@ -40,19 +32,15 @@ from console.tui.messages import (
     Unlocked,
     Verified,
 )
+from console.tui.screens.frame import FrameScreen
 from console.tui.screens.report import ReportScreen
-from console.tui.session import Session
-from console.tui.trail import Place, Trail
-from console.tui.widgets.detail_pane import DetailPane
+from console.tui.trail import Place
 from console.tui.widgets.filter_bar import FilterBar
 from console.tui.widgets.histogram import TimeHistogram
-from console.tui.widgets.key_bar import KeyBar
-from console.tui.widgets.one_line import OneLine
 from console.tui.widgets.pages import Load
 from console.tui.widgets.row_window import RowWindow
 from logstore.errors import AirconError
-from logstore.query.filters import Filter
-from logstore.query.rows import Row, Selection
+from logstore.query.rows import Selection
 
 TAIL_S = 1.0
 """The log is looked at again this often, in seconds."""
@@ -64,63 +52,8 @@ RECOUNT_S = 5.0
 """A growing log's histogram is counted again at most this often."""
 
 
-class AnswersScreen(Screen[None]):
-    """Widgets, state and answers of the explorer."""
-
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual's own shape
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - likewise
-
-    follow: var[bool] = var(False, init=False)
-    reading: var[bool] = var(False, init=False)
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.session = session
-        self.asker = Asker(self, session)
-        self.trail = Trail()
-        self.trail.go(Place(Filter(kind="interaction")))
-        self.selection: Selection | None = None
-        self.standing = Standing()
-        self.pending = 0
-        self.busy_since: float | None = None
-        self.aside = False
-        self.exporting = False
-        self._turn = 0
-        self._read_index = -1
-        self._tailing = False
-        self._tail_error = ""
-        self._counted_at = 0.0
-
-    def compose(self) -> ComposeResult:
-        """Status, filter, histogram, table and detail, command line, keys."""
-        yield OneLine(id="status")
-        yield FilterBar(id="filter")
-        yield TimeHistogram(id="histogram")
-        with Horizontal(id="main"):
-            yield RowWindow(id="rows")
-            yield DetailPane(self.session.store, id="detail")
-        yield OneLine(id="command")
-        yield KeyBar(id="keys")
-
-    @property
-    def rows(self) -> RowWindow:
-        """The table."""
-        return self.query_one(RowWindow)
-
-    @property
-    def detail(self) -> DetailPane:
-        """The detail."""
-        return self.query_one(DetailPane)
-
-    @property
-    def wide(self) -> bool:
-        """Whether table and detail stand side by side."""
-        return self.size.width >= 120
-
-    @property
-    def row(self) -> Row | None:
-        """The row under the cursor."""
-        return self.rows.row
+class AnswersScreen(FrameScreen):
+    """What is asked, and what becomes of the answers."""
 
     def on_mount(self) -> None:
         """Ask the first question; verification starts when the first rows are there."""
@@ -362,86 +295,13 @@ class AnswersScreen(Screen[None]):
             self._read_index = index
             self.asker.read(index)
 
-    # -- the lines around ------------------------------------------------------------------
-
-    def tell(self, words: str, *, bad: bool = False) -> None:
-        """A sentence for the person that goes by itself."""
-        self.notify(
-            safe_text(words),
-            severity="error" if bad else "information",
-            markup=False,
-            timeout=8,
-        )
-
-    def show_lines(self) -> None:
-        """Refresh status, command line and key bar."""
-        self._show_status()
-        if not self.exporting:
-            self._command(self._command_words())
-        self.query_one(KeyBar).show(self._keys())
-
-    def on_descendant_focus(self, _: events.DescendantFocus) -> None:
-        """The key bar follows the focus."""
-        self.show_lines()
-
-    def on_descendant_blur(self, _: events.DescendantBlur) -> None:
-        """Likewise."""
-        self.show_lines()
+    # -- small things ----------------------------------------------------------------------
 
     def on_resize(self) -> None:
         """Side by side, the detail follows the cursor."""
         if self.wide and self.row is not None:
             self.read(self.row.index)
         self.show_lines()
-
-    def _keys(self) -> list[tuple[str, str, str]]:
-        focused = self.focused
-        if focused is not None and self.query_one(FilterBar) in focused.ancestors_with_self:
-            return keys.FILTER_BAR
-        if focused is not None and self.detail in focused.ancestors_with_self:
-            return keys.DETAIL_BAR
-        if isinstance(focused, TimeHistogram):
-            return keys.TIME_BAR
-        return keys.bar(keys.TABLE_KEYS_DEEP if self.trail.depth > 1 else keys.TABLE_KEYS)
-
-    def _show_status(self) -> None:
-        brief = self.size.width < 110
-        left = line((f" {self.session.name} ", "strong"), " ")
-        right: list[str | tuple[str, str]] = []
-        if self._tail_error:
-            right.append((" ! NOT UPDATING ", "bad"))
-        if self.session.locked:
-            right.append(
-                (" ⊘ LOCKED " if brief else " ⊘ LOCKED clear fields only, u unlocks ", "warn")
-            )
-        if self.follow:
-            right.append((" ▶ FOLLOWING " if self.rows.at_end else " ‖ PAUSED ", "good"))
-        if self.pending:
-            right.append((f" {count(self.pending)} new ↓ ", "warn"))
-        self.query_one("#status", OneLine).show(
-            (*left, *summary(self.standing, brief=brief)),
-            line(*right),  # type: ignore[arg-type]
-        )
-
-    def _command(self, left: tuple[tuple[str, str], ...]) -> None:
-        chosen, rows = self.selection, self.rows
-        right: Line = ()
-        if self.busy_since is not None:
-            right = line(("searching… ", "warn"))
-        elif chosen is not None and chosen.count:
-            at = count(rows.cursor + 1) + "/" if self.size.width >= 60 else ""
-            right = line((f"{at}{plural(chosen.count, 'record')} ", "dim"))
-        self.query_one("#command", OneLine).show(line(*left), right)  # type: ignore[arg-type]
-
-    def _command_words(self) -> tuple[tuple[str, str], ...]:
-        here, store = self.trail.here, self.session.store
-        focused = self.focused
-        bundle = self.detail.bundle
-        if focused is not None and self.detail in focused.ancestors_with_self and bundle:
-            return ((" $ ", "dim"), (command.show(bundle.detail.row.id, store), "key"))
-        if here.fixed is not None:
-            return ((f" {here.words()}, from ", "dim"), (command.show(here.origin, store), "key"))
-        return ((" $ ", "dim"), (command.search(here.filter, store), "key"))
 
     def _load(self, chosen: Selection) -> Load:
         return partial(self.asker.load, chosen)

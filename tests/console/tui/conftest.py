@@ -34,7 +34,7 @@ def open_console() -> Opened:
         session: FakeSession, size: tuple[int, int] = (80, 24), *, rest: bool = True
     ) -> AsyncIterator[Pilot[None]]:
         app = ConsoleApp(session)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             if rest:
                 await settle(pilot)
             yield pilot

@@ -75,7 +75,7 @@ async def test_pasted_control_characters_never_stand_in_the_filter_line(open_con
     [
         ("u", Filter(user="maria.keller")),
         ("s", Filter(session="sess-000007")),
-        ("m", Filter(model="claude-sonnet-5")),
+        ("m", Filter(model_version="gpt-5-2026-08-07")),
         ("a", Filter(application="support-bot")),
     ],
 )
@@ -85,11 +85,16 @@ async def test_a_pivot_leads_to_the_others_and_back_to_where_one_was(open_consol
         await settle(pilot)
         row = screen_of(pilot).row
         assert row is not None
-        known = {"u": row.user, "s": row.session, "m": row.model, "a": row.application}[key]
+        known = {
+            "u": row.user,
+            "s": row.session,
+            "m": row.model_version or row.model,
+            "a": row.application,
+        }[key]
         await press(pilot, "p", key)
         here = screen_of(pilot).trail.here.filter
         assert known in (here.user, here.session, here.model, here.model_version, here.application)
-        assert type(here) is type(expected)
+        assert here == expected
         await press(pilot, "b")
         assert screen_of(pilot).trail.here.filter == Filter(kind="interaction")
         assert screen_of(pilot).row is not None
@@ -113,7 +118,7 @@ async def test_the_same_call_is_found_or_said_to_be_missing(open_console):
         assert "2/2 records" in seen(pilot)
         await press(pilot, "b", "up", "p", "c")
         assert "No other record of this call" in seen(pilot)
-        assert "600 records" in seen(pilot)
+        assert screen_of(pilot).rows.count == 600
 
 
 async def test_a_pivot_that_is_not_possible_says_why(open_console):
@@ -334,7 +339,7 @@ async def test_locked_content_shows_clear_fields_and_how_to_unlock(open_console)
         await press(pilot, "u")
         assert "AIRCON_PASSPHRASE" in seen(pilot)
         await press(pilot, *"wrong", "enter")
-        assert "The passphrase does not open the key store." in seen(pilot)
+        assert "The passphrase does not open" in seen(pilot)
         assert "wrong" not in seen(pilot).replace("passphrase", "")
         await press(pilot, "u", *"correct", "space", *"horse", "enter")
         assert "LOCKED" not in seen(pilot)
@@ -387,7 +392,9 @@ async def test_the_palette_runs_an_action_by_name(open_console):
         assert screen_of(pilot).trail.here.filter.errors_only
 
 
-@pytest.mark.parametrize("bar", [DETAIL_BAR, TIME_BAR, FILTER_BAR], ids=["detail", "time", "filter"])
+@pytest.mark.parametrize(
+    "bar", [DETAIL_BAR, TIME_BAR, FILTER_BAR], ids=["detail", "time", "filter"]
+)
 def test_no_key_bar_has_more_than_seven_entries(bar):
     assert len(bar) <= 7
 

@@ -21,7 +21,7 @@ async def test_a_million_rows_cost_a_handful_of_pages(open_console):
             rows.go_to(position)
             await settle(pilot)
         assert rows.pages_held <= KEPT
-        assert rows.fetches <= 6 + 40 * 3
+        assert rows.fetches <= 6 + 40 * 4
         asked = [call for call in fake.explorer.calls if call[0] == "rows"]
         assert max(count for _, _, count in asked) <= PAGE
 
