@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from logstore.errors import AirconError
 
 Scope = Literal["subject", "conversation", "source"]
@@ -42,8 +44,7 @@ class Record:
     seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What `Log.append` returns once the record is on disk.
 
     Attributes:
