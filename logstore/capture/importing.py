@@ -188,7 +188,7 @@ class _Span:
         self._mark = mark
         self._report = report
         self._folder = folder
-        self._durable = run.state.last_seq(mark.token) if folder is not None else None
+        self._durable = run.state.durable(mark) if folder is not None else None
         self._seq = mark.seq
         self._counts: Counter[str] = Counter()
         self._rejected = 0

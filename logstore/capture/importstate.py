@@ -102,7 +102,7 @@ class ImportState:
     ) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self.last_seq = last_seq
+        self._last_seq = last_seq
         self._digest_key = hmac.digest(key, b"aircon/imports/digest/v1", "sha256")
         self._aead = AESGCM(hmac.digest(key, b"aircon/imports/frames/v1", "sha256"))
         self._known: dict[str, _Known] = {}
@@ -145,6 +145,13 @@ class ImportState:
         """A `begin` mark for the whole file, whether it is known or not."""
         digests, head = self._digests(file, size)
         return self._begin(None, size, digests[size], head)
+
+    def durable(self, mark: Mark) -> int | None:
+        """The last number of a span's source that the log holds; it is asked only when resuming."""
+        known = self._known.get(mark.token)
+        if known is not None and known.begun == mark:
+            return self._last_seq(mark.token)
+        return mark.seq - 1 if mark.seq else None
 
     def begin(self, mark: Mark) -> None:
         """Journal that a span begins; on disk when this returns."""

@@ -118,6 +118,25 @@ def test_a_source_is_numbered_without_a_hole(desk: Desk, source: Path) -> None:
     assert desk.log.bodies("import.started")[0].note["file"] == str(source)
 
 
+def test_the_log_is_asked_for_its_last_number_only_to_resume(desk: Desk, source: Path) -> None:
+    asked: list[str] = []
+    desk.state.close()
+    desk.state = ImportState(
+        desk.home / "state", KEY, lambda token: asked.append(token) or desk.log.last_seq(token)
+    )
+    desk.run(source)
+    with source.open("ab") as file:
+        file.write(line(100))
+    desk.log.break_after = len(desk.log.records) + 1
+    with pytest.raises(NotDurable):
+        desk.run(source)
+    assert asked == []
+    desk.log.break_after = None
+    desk.run(source)
+    assert len(asked) == 1
+    assert desk.response_ids() == ids(*range(101))
+
+
 def test_importing_again_adds_nothing_even_under_another_name(
     desk: Desk, source: Path, tmp_path: Path
 ) -> None:
