@@ -7,6 +7,7 @@ after the log itself is on disk. A log that is *shorter* than its remembered hea
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from pathlib import Path
@@ -46,9 +47,10 @@ class RememberedHead:
         return max(slots, default=None)
 
     def close(self) -> None:
-        """Flush and close the file."""
+        """Flush and close the file; it may lag behind, so a disk that refuses does no harm."""
         if self._fd is not None:
-            self._disk.sys_fsync(self._fd)
+            with contextlib.suppress(OSError):
+                self._disk.sys_fsync(self._fd)
             os.close(self._fd)
             self._fd = None
 
