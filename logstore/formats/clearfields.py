@@ -10,7 +10,9 @@ in Parquet and SQL.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,8 +103,8 @@ BY_COLUMN = {field.column: field for field in FIELDS}
 
 def admit(name: str, value: object) -> ClearValue | None:
     """The value as it may stand in clear, or None when it must go into the body instead."""
-    field = BY_NAME.get(name)
-    return None if field is None else _ADMIT[field.type](value)
+    check = _ADMIT_BY_NAME.get(name)
+    return None if check is None else check(value)
 
 
 def split(fields: dict[str, object]) -> tuple[dict[str, ClearValue], dict[str, object]]:
@@ -112,7 +114,8 @@ def split(fields: dict[str, object]) -> tuple[dict[str, ClearValue], dict[str, o
     for name, value in fields.items():
         if value is None:
             continue
-        admitted = admit(name, value)
+        check = _ADMIT_BY_NAME.get(name)
+        admitted = None if check is None else check(value)
         if admitted is None:
             rest[name] = value
         else:
@@ -123,7 +126,13 @@ def split(fields: dict[str, object]) -> tuple[dict[str, ClearValue], dict[str, o
 def _word(value: object) -> str | None:
     if not isinstance(value, str) or not value or len(value) > MAX_TEXT:
         return None
-    return value if _WORD.fullmatch(value) else None
+    return value if _is_word(value) else None
+
+
+@functools.lru_cache(8192)
+def _is_word(value: str) -> bool:
+    # The same few model, tool and field values come with every record.
+    return _WORD.fullmatch(value) is not None
 
 
 def _words(value: object) -> list[str] | None:
@@ -149,4 +158,11 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-_ADMIT = {"str": _word, "strs": _words, "int": _integer, "float": _number, "bool": _flag}
+_ADMIT: dict[FieldType, Callable[[object], ClearValue | None]] = {
+    "str": _word,
+    "strs": _words,
+    "int": _integer,
+    "float": _number,
+    "bool": _flag,
+}
+_ADMIT_BY_NAME = {field.name: _ADMIT[field.type] for field in FIELDS}
