@@ -1,1 +1,1 @@
-"""The pure floor: bytes on which two strangers must agree; no files, clock, threads, environment."""
+"""The pure floor: bytes on which two strangers must agree. No files, no clock, no threads."""
