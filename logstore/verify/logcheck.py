@@ -233,7 +233,7 @@ class LogCheck:
     def _judge_log_file(self, opening: bytes | None) -> None:
         key = log_file(self._view.origin)
         data = read_small(self._request.store, key, _MAX_LOG_FILE)
-        if opening is None or data is None:
+        if opening is None or key not in self._listing.files:
             return  # record 0 or the file is missing: reported where it was missed
         try:
             due = from_clear(parse(opening).clear).encode()

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
+import struct
+from base64 import b64decode, b64encode
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from support.evidence import Evidence, named
 from support.forging import regrouped
 from support.stores import TestStore, chat, texts
 
-from logstore.errors import KeyDestroyed, KeyUnavailable
+from logstore.errors import KeyDestroyed, KeyUnavailable, TamperingFound
 from logstore.formats import blocks, body
+from logstore.formats.group import Group, Sealer
 from logstore.formats.record import Record
 from logstore.storage.bodies import Disclosure, Unreadable, check
+from logstore.storage.seal import parse_seal
+from logstore.verify import verifier
 from logstore.verify.proving import disclose
 
 SECRET = "my diagnosis is hypertension-4711"
@@ -119,11 +126,6 @@ def test_even_a_key_store_too_old_to_write_with_has_its_keys_destroyed(
 
 
 def test_nobody_can_have_keys_destroyed_by_editing_a_seal(patient: Evidence) -> None:
-    import msgspec
-
-    from logstore.errors import TamperingFound
-    from logstore.storage.seal import parse_seal
-
     key = patient.keys().keys_of("paul")[0].id
     patient.edit(
         patient.one("seal/"),
@@ -149,8 +151,6 @@ def test_content_dropped_without_a_record_that_says_so_is_named(patient: Evidenc
 def test_a_body_object_may_go_when_its_retention_has_passed(
     patient: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from logstore.verify import verifier
-
     key = patient.one("body/")
     (patient.path / key).unlink()
     early = named(patient.verify(), "body-missing")
@@ -196,20 +196,14 @@ def test_an_exchanged_body_in_the_write_ahead_log_is_named(patient: Evidence) ->
     reader = patient.reader()
     first = reader.tail.first
     aead = AESGCM(keys.wal_keys.read(first))
-    from dataclasses import replace
-
-    from logstore.formats.group import Sealer
-
     wal = next(k for k in patient.files("wal/") if k.endswith(".wal"))
     index = reader.size - 1
 
-    def exchange(groups: list[Any]) -> list[Any]:
+    def exchange(groups: list[Group]) -> list[Group]:
         last = groups[-1]
         sealer = Sealer(reader.origin, aead)
         bodies = [b and b[:32] + body.encode(body.Body(raw=b"other")) for b in sealer.open(last)]
-        nonce = os.urandom(12)
-        encoded = getattr(sealer, "seal", None)
-        sealed = encoded(last.first, bodies, nonce) if encoded else _sealed(sealer, last, bodies)
+        sealed = encrypted(sealer, last, bodies)
         return [*groups[:-1], replace(last, sealed=sealed)]
 
     patient.edit(wal, regrouped(exchange))
@@ -219,15 +213,13 @@ def test_an_exchanged_body_in_the_write_ahead_log_is_named(patient: Evidence) ->
     assert (found.file, found.index) == (wal, index)
 
 
-def _sealed(sealer: Any, group: Any, bodies: list[bytes | None]) -> bytes:
-    import struct
-
+def encrypted(sealer: Sealer, taken: Group, bodies: list[bytes | None]) -> bytes:
+    """Bodies of a group commit, as docs/format.md says they are encrypted."""
     sizes = [0xFFFFFFFF if each is None else len(each) for each in bodies]
     plain = struct.pack(f"<{len(sizes)}I", *sizes) + b"".join(b for b in bodies if b is not None)
-    from logstore.formats import group as module
-
     nonce = os.urandom(12)
-    bound = module._associated(sealer.origin, group.first, len(bodies))
+    bound = b"aircon/wal/v1\0" + sealer.origin.encode()
+    bound += struct.pack("<QI", taken.first, len(bodies))
     return nonce + sealer.aead.encrypt(nonce, plain, bound)
 
 
@@ -254,9 +246,7 @@ def test_guessing_low_entropy_content_after_erasure_confirms_nothing(patient: Ev
 
 def test_content_of_a_destroyed_key_can_not_be_disclosed(patient: Evidence) -> None:
     index = next(i for i, text in texts(patient.reader()).items() if text == SECRET)
-    assert SECRET.encode() in __import__("base64").b64decode(
-        __import__("json").loads(disclose(patient.reader(), index))["content"]
-    )
+    assert SECRET.encode() in b64decode(json.loads(disclose(patient.reader(), index))["content"])
     destroy_by_hand(patient)
     with pytest.raises(KeyUnavailable, match="destroyed"):
         disclose(patient.reader(), index)
@@ -269,4 +259,4 @@ def test_a_disclosure_hands_over_content_and_no_key(patient: Evidence) -> None:
     data = disclose(reader, 2)
     for entry in patient.keys().entries():
         assert entry.key not in data
-        assert __import__("base64").b64encode(entry.key) not in data
+        assert b64encode(entry.key) not in data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from support.stores import TestStore, chat
 
 from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
 from logstore.formats.group import Group
-from logstore.formats.leaf import parse
 from logstore.formats.note import Signer
 from logstore.storage.seal import parse_seal
+from logstore.storage.sealing import SegmentSealer
 from logstore.verify.heads import SeenFile
+from logstore.verify.verifier import verify_store
 
 
 @pytest.fixture
@@ -206,8 +208,6 @@ def test_a_rewrite_under_the_attackers_own_key_fails_by_policy(tmp_path: Path) -
 
 
 def test_without_a_policy_nothing_is_verified(evidence: Evidence) -> None:
-    from logstore.verify.verifier import verify_store
-
     report = verify_store(evidence.path, None)
     assert report.exit_code == 2
     assert report.codes() == {"no-policy"}
@@ -232,8 +232,6 @@ def test_a_group_with_anothers_signature_or_none_fails(evidence: Evidence) -> No
 
     def resign(note: bytes) -> bytes:
         origin, size, root = re.findall(rb"[^\n]+", note)[:3]
-        from base64 import b64decode
-
         head = Checkpoint(origin.decode(), int(size), b64decode(root))
         return sign_checkpoint(head, stranger)
 
@@ -336,23 +334,10 @@ def test_a_torn_line_of_memory_is_remarked_on_and_passed_over(evidence: Evidence
     assert [h.size for h in SeenFile(evidence.seen_path).heads][-1] == report.logs[0].signed
 
 
-def test_the_first_record_says_which_log_it_is(evidence: Evidence) -> None:
-    _, groups = groups_of(
-        (make_evidence(evidence.base / "x", segments=0).path / wal_of(evidence)).read_bytes()
-    )
-    assert parse(groups[0].leaves[0]).kind == "log.created"
-
-
-def wal_of(evidence: Evidence) -> str:
-    return f"wal/log=logs.example.com_support/{0:012d}.wal"
-
-
 def test_a_crash_between_publishing_and_discarding_is_no_tampering(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer dies at each step of sealing: verification stays quiet at every one."""
-    from logstore.storage.sealing import SegmentSealer
-
     steps = ("publish", "publish_seal", "discard")
     codes = []
     for number, step in enumerate(steps):

@@ -1,4 +1,4 @@
-"""A15, A19: what a crash may leave at the end of a write-ahead file, and what only tampering can."""
+"""A15: what a crash may leave at the end of a write-ahead file, and what only tampering can."""
 
 from __future__ import annotations
 

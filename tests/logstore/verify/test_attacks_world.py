@@ -1,10 +1,11 @@
-"""A16, A17, A19-A21, A29: failing disks, several writers, lost records, clocks, and reading along."""
+"""A16, A17, A19-A21, A29: failing disks, several writers, lost records, clocks, reading along."""
 
 from __future__ import annotations
 
 import errno
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from support.evidence import Evidence, named
 from support.stores import OPTIONS, TestStore, chat, texts
 from support.writing import finished, writer
 
-from logstore.disk import Disk
-from logstore.errors import NotDurable
+from logstore.disk import Disk, lock_file
+from logstore.errors import NotDurable, WriterBusy
 from logstore.formats.leaf import parse
 from logstore.storage.log import Log
 from logstore.verify.verifier import verify_store
@@ -131,11 +132,6 @@ def test_verifying_while_others_write_and_seal_never_raises_a_false_alarm(tmp_pa
 
 
 def test_a_writer_that_waits_too_long_says_so(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from logstore.disk import lock_file
-    from logstore.errors import WriterBusy
-
     store = TestStore(tmp_path)
     store.create().close()
     lock = next(store.path.rglob("writer.lock"))
