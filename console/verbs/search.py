@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from console import asking, diagnostics, output
 from console.opening import OpenStore
+from console.stoppable import stoppable
 
 if TYPE_CHECKING:
     from logstore.query.explorer import Explorer
-
     from logstore.query.rows import Row, Selection
 
 _USUAL = 100
@@ -23,13 +23,14 @@ def run(args: argparse.Namespace) -> int:
     form, most = asking.shape(args), asking.limit(args, _USUAL)
     with OpenStore(args, "search") as store:
         filtered = asking.wanted(args, store.now_us())
-        found = store.explorer.select(filtered)
+        explorer = store.explorer
+        found = stoppable(lambda: explorer.select(filtered), explorer.cancel)
         count = found.count if most is None else min(found.count, most)
         if form.file is not None:
             facts = {"rows": count, "text": filtered.to_words(), "file": str(form.file)}
             store.record_access("access.export", facts)
         chosen = asking.columns(form)
-        rows = asking.cells_of(paged(store.explorer, found, found.count - count), chosen)
+        rows = asking.cells_of(paged(explorer, found, found.count - count), chosen)
         output.rows(chosen, rows, form, total=found.count)
         diagnostics.note(store.verified_words(found.size))
     return diagnostics.OK

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from console import asking, diagnostics, output
 from console.columns import Column, Kind
 from console.opening import OpenStore
+from console.stoppable import stoppable
 from logstore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ def run(args: argparse.Namespace) -> int:
     most = asking.limit(args, _USUAL if form.format == "table" else 0)
     statement = _statement(args.statement)
     with OpenStore(args, "sql") as store:
-        result = store.engine.sql(statement, limit=most or _ALL, timeout_s=args.timeout or 60.0)
+        engine = store.engine
+        result = stoppable(
+            lambda: engine.sql(statement, limit=most or _ALL, timeout_s=args.timeout or 60.0),
+            engine.interrupt,
+        )
         if form.file is not None:
             from console.exports import write_arrow
 

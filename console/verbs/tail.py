@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from console import asking, diagnostics, output
 from console.opening import OpenStore
+from console.stoppable import stoppable
 from console.verbs.search import paged
 from logstore.errors import UsageError
 
 if TYPE_CHECKING:
     from logstore.query.explorer import Explorer
-
     from logstore.query.rows import Row, Selection
 
 _USUAL = 10
@@ -29,19 +29,20 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("a Parquet file cannot be followed", todo="Use --json or --csv with -f.")
     with OpenStore(args, "tail") as store:
         filtered = asking.wanted(args, store.now_us())
-        found = store.explorer.select(filtered)
+        explorer = store.explorer
+        found = stoppable(lambda: explorer.select(filtered), explorer.cancel)
         if form.file is not None:
             store.record_access(
                 "access.export", {"text": filtered.to_words(), "file": args.parquet}
             )
         start = 0 if most is None else max(found.count - most, 0)
         chosen = asking.columns(form)
-        rows = paged(store.explorer, found, start)
+        rows = paged(explorer, found, start)
         if not args.follow:
             output.rows(chosen, asking.cells_of(rows, chosen), form)
             diagnostics.note(store.verified_words(found.size))
             return diagnostics.OK
-        followed = _followed(store.explorer, found, start)
+        followed = _followed(explorer, found, start)
         try:
             output.rows(chosen, asking.cells_of(followed, chosen), replace(form, live=True))
         except KeyboardInterrupt:
