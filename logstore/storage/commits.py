@@ -2,12 +2,15 @@
 
 How a group travels:
 
-1. A caller puts its records into the queue and asks for the encode lock. Whoever gets it takes
-   everything queued, encodes it as one group and so fixes its place in the chain.
-2. It then waits for its turn to write: groups are written in the order they were encoded. While
-   one group is being flushed, the next is being encoded by another caller's thread; there is no
-   thread of our own between a lone caller and the disk.
-3. When the flush returned, every caller of the group gets its receipt.
+1. A caller puts its records into the queue. If nobody leads, it does; the others sleep. There is
+   no thread of our own between a lone caller and the disk.
+2. The leader waits until the disk is idle, so that the group is as large as it can be, takes
+   everything queued, encodes it as one group and so fixes its place in the chain, and flushes it.
+3. Then it wakes the callers of its group, which get their receipts, and hands the lead to the
+   first who queued meanwhile. Each sleeper wakes the next: hundreds of threads woken at once
+   would fight for the interpreter.
+4. A batch (`encode`, then `flush`) overlaps: its next group is encoded while one is flushed.
+   Groups are written in the order they were encoded.
 
 If a flush fails, that group and everything encoded behind it is not stored and never
 acknowledged, and the committer refuses all further work: after a failed fsync the page cache can
@@ -16,9 +19,11 @@ no longer be trusted. Reopening the log recovers it from disk.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 from logstore.errors import AirconError, NotDurable
 from logstore.formats.record import Receipt, Record, Refusal
@@ -35,14 +40,29 @@ MAX_GROUP_BYTES = 32 * 2**20
 
 
 class _Submission:
-    """Records of one caller, waiting for their group."""
+    """Records of one caller, waiting for their group.
 
-    __slots__ = ("job", "records", "start")
+    `wake` is a lock that is held until `job` is decided and flushed, or its caller is to lead;
+    `after` is whom its caller wakes next. A caller that was interrupted is `gone`.
+    """
+
+    __slots__ = ("after", "gone", "job", "leads", "records", "start", "wake")
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
         self.job: Job | None = None
+        self.leads = False
+        self.gone = False
         self.start = 0
+        self.after: _Submission | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+    def wake_next(self) -> None:
+        """Pass the word on, once."""
+        after, self.after = self.after, None
+        if after is not None:
+            after.wake.release()
 
 
 class Job:
@@ -52,19 +72,17 @@ class Job:
         ticket: its place in the order of writing.
         encoded: what to write.
         error: why it was not stored, once known.
-        done: set when it is stored or has failed.
     """
 
-    __slots__ = ("done", "encoded", "error", "ticket")
+    __slots__ = ("encoded", "error", "ticket")
 
     def __init__(self, ticket: int, encoded: Encoded) -> None:
         self.ticket = ticket
         self.encoded = encoded
         self.error: AirconError | None = None
-        self.done = threading.Event()
 
     def outcomes(self) -> list[Receipt | Refusal]:
-        """The receipts, once `done`.
+        """The receipts, once it was flushed.
 
         Raises:
             NotDurable: the group is not stored.
@@ -84,7 +102,9 @@ class Committer:
         self._state = state
         self._lease = lease
         self._keys = keys
+        self._door = threading.Lock()  # guards _queue and _led
         self._queue: deque[_Submission] = deque()
+        self._led = False
         self.encode_lock = threading.RLock()  # guards state.chain, the lease and ticket numbers
         self._turn = threading.Condition()  # guards _written and the write-ahead file
         self._tickets = 0
@@ -99,15 +119,61 @@ class Committer:
             WriterBusy: another process keeps writing.
         """
         mine = _Submission(records)
-        self._queue.append(mine)
-        while True:
+        with self._door:
+            self._queue.append(mine)
+            mine.leads = not self._led
+            self._led = True
+        if not mine.leads:
+            self._sleep(mine)
+        job = mine.job or self._lead(mine)
+        return job.outcomes()[mine.start : mine.start + len(records)]
+
+    def _sleep(self, mine: _Submission) -> None:
+        """Wait for a leader's word, and pass it on."""
+        try:
+            mine.wake.acquire()
+        except BaseException:  # interrupted: nobody may wait for this caller
+            with self._door:
+                mine.gone = True
+                leads = mine.leads
+                if not leads:
+                    with contextlib.suppress(ValueError):  # taken already: it will be stored
+                        self._queue.remove(mine)
+            if leads:
+                self._pass_lead(mine, ())
+            raise
+        finally:
+            mine.wake_next()
+
+    def _lead(self, mine: _Submission) -> Job:
+        """Store everything queued as one group; `mine` is first of it."""
+        taken: list[_Submission] = []
+        try:
             with self.encode_lock:
-                if mine.job is not None:
-                    break
-                job = self._encode(self._take())
+                self.drain()
+                with self._door:
+                    taken = self._take()
+                job = self._encode(taken)
             self.flush(job)
-        mine.job.done.wait()
-        return mine.job.outcomes()[mine.start : mine.start + len(records)]
+        finally:
+            self._pass_lead(mine, taken)
+        return job
+
+    def _pass_lead(self, mine: _Submission, taken: Sequence[_Submission]) -> None:
+        """Wake the callers of a group, then the next leader; last, so that more have queued."""
+        with self._door:
+            if mine.job is None:  # interrupted before it was encoded: it is not stored
+                with contextlib.suppress(ValueError):
+                    self._queue.remove(mine)
+            chain = [mine, *(each for each in taken if each is not mine and not each.gone)]
+            self._led = bool(self._queue)
+            if self._led:
+                heir = self._queue[0]
+                heir.leads = True
+                chain.append(heir)
+            for each, after in pairwise(chain):
+                each.after = after
+        mine.wake_next()
 
     def encode(self, records: Sequence[Record]) -> tuple[Job, int]:
         """Fix the place of one group; (job, offset of its outcomes). The caller must `flush`."""
@@ -135,7 +201,6 @@ class Committer:
                 self._written += 1
                 self._lease.leave()
                 self._turn.notify_all()
-            job.done.set()
 
     def _write(self, encoded: Encoded) -> None:
         self._state.wal.append(encoded.payload)
@@ -205,7 +270,6 @@ class Committer:
         self._keys.drop_pending()
         job = Job(-1, Encoded(bytearray(), [], self._state.chain, b""))
         job.error = error
-        job.done.set()
         return job
 
     def _encode_group(self, taken: list[_Submission]) -> Job:
