@@ -111,7 +111,8 @@ def _unread(row: Row) -> str:
         "no-body": "(no content)",
     }
     said = words.get(row.state, "(nothing said)")
-    return f"{said} error {row.error_type}" if row.error_type else said
+    said += f" error {row.error_type}" if row.error_type else ""
+    return f"{said} tools {', '.join(row.tool_names)}" if row.tool_names else said
 
 
 def _fact(row: Row, name: str, standing: Standing) -> tuple[str, Role]:
@@ -125,6 +126,10 @@ def _fact(row: Row, name: str, standing: Standing) -> tuple[str, Role]:
     return make(row), role
 
 
+def _instead_of_model(row: Row) -> str:
+    return f"({row.operation or 'unknown'})" if row.kind == "interaction" else row.kind
+
+
 def _tokens(row: Row) -> str:
     if row.tokens_in is None and row.tokens_out is None:
         return ""
@@ -134,7 +139,7 @@ def _tokens(row: Row) -> str:
 _FACTS: dict[str, tuple[Callable[[Row], str], Role]] = {
     "time": (lambda row: moment(row.time_us, "%m-%d %H:%M:%S"), "dim"),
     "user": (lambda row: row.user or "", "user"),
-    "model": (lambda row: row.model or ("" if row.kind == "interaction" else row.kind), "plain"),
+    "model": (lambda row: row.model or _instead_of_model(row), "plain"),
     "version": (lambda row: row.model_version or "", "dim"),
     "tokens": (_tokens, "dim"),
     "duration": (lambda row: duration(row.duration_us), "dim"),

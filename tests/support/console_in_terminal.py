@@ -57,6 +57,13 @@ class Terminal:
             assert time.monotonic() < deadline, f"{word!r} was not shown"
             self._read(0.2)
 
+    def shows(self, word: str, *, seconds: float = 5) -> bool:
+        """Whether a word has been sent by now, or is soon."""
+        deadline = time.monotonic() + seconds
+        while word.encode() not in self.sent and time.monotonic() < deadline:
+            self._read(0.2)
+        return word.encode() in self.sent
+
     def rest(self, seconds: float = 0.5) -> None:
         """Read until nothing has come for a while."""
         while self._read(seconds):

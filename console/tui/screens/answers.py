@@ -145,6 +145,9 @@ class AnswersScreen(FrameScreen):
         if isinstance(message.found, AirconError):
             self.tell(" ".join(message.found.diagnostics()), bad=True)
             self.show_lines()
+        elif not message.found.count:
+            self.tell(f"Nothing found: {message.found.label}.")
+            self.show_lines()
         else:
             self.go(Place(message.found.filter, message.found, message.origin))
 

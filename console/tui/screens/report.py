@@ -15,11 +15,6 @@ from console.presenters.wrapping import wrap
 from console.tui.widgets.key_bar import KeyBar
 from console.tui.widgets.lines_view import LinesView
 
-_NOT_PROVEN = (
-    "Not proven by this: that what was captured is true, that everything was captured, who held"
-    " a key, and when something happened unless a witness countersigned."
-)
-
 
 def report_lines(standing: Standing, command: str, cells: int) -> list[Line]:
     """The report for a person."""
@@ -28,8 +23,7 @@ def report_lines(standing: Standing, command: str, cells: int) -> list[Line]:
         out += [line(made) for made in wrap(said, cells)]
     if standing.lines:
         out.append(())
-    out += [line((made, "dim")) for made in wrap(_NOT_PROVEN, cells)]
-    return [*out, (), line(("$ ", "dim"), (command, "key"))]
+    return [*out, line(("$ ", "dim"), (command, "key"))]
 
 
 class ReportScreen(Screen[None]):
