@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from logstore.capture.interaction import Grade
+from logstore.query.arrow import arrow_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ def calls_table(connection: DuckDBPyConnection) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    found = connection.execute(_DOUBLE).to_arrow_table()
+    found = arrow_table(connection, _DOUBLE)
     index = found.column("index").to_numpy()
     roots = join_roots(index, [found.column("span").to_numpy(), found.column("answer").to_numpy()])
     grades = {grade: rank for rank, grade in enumerate(get_args(Grade))}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from logstore.errors import AirconError
 from logstore.query import statements, views
 from logstore.query.access import AccessEvent, OnAccess
+from logstore.query.arrow import arrow_batches
 from logstore.query.build import Progress
 from logstore.query.calls import calls_table
 from logstore.query.cleartables import ClearTables
@@ -36,6 +37,7 @@ DEFAULT_ROWS = 100_000
 DEFAULT_SECONDS = 120.0
 """Time one SQL question may take unless the caller says otherwise."""
 
+_BATCH = 65_536
 _CALL_COLUMNS = frozenset({"interaction_id", "is_primary", "*"})
 
 
@@ -223,9 +225,9 @@ class Engine:
             if statement.kind == "show":
                 table, types = _list_of_views(self.content), ["VARCHAR", "VARCHAR"]
             else:
-                answer = cursor.execute(statement.sql)
-                types = [str(column[1]) for column in answer.description or ()]
-                table = _first_rows(answer, limit + 1)
+                size = min(limit + 1, _BATCH)
+                types, batches = arrow_batches(cursor, statement.sql, size)
+                table = _first_rows(batches, limit + 1)
             verified_to, size = self.verified_to, self.size
         truncated = table.num_rows > limit
         shown = _integers(table.slice(0, limit), types)
@@ -254,11 +256,10 @@ class Engine:
             self._calls_to = size
 
 
-def _first_rows(answer: DuckDBPyConnection, count: int) -> pa.Table:
+def _first_rows(reader: pa.RecordBatchReader, count: int) -> pa.Table:
     """At most `count` rows, without computing the rest where DuckDB can stream."""
     import pyarrow as pa
 
-    reader = answer.to_arrow_reader(min(max(count, 1), 65_536))
     batches: list[pa.RecordBatch] = []
     rows = 0
     for batch in reader:

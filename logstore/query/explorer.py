@@ -167,29 +167,31 @@ class Explorer:
         return open_record(self.engine.reader, row, self.engine.verified_to, same)
 
     def _same_call(self, cursor: DuckDBPyConnection, index: int) -> list[int]:
-        row = cursor.execute(
-            "SELECT span_key, response_key FROM base.records WHERE index = ?", [index]
-        ).fetchone()
-        if row is None or (row[0] is None and row[1] is None):
+        rows = cursor.execute(
+            "SELECT span_key, response_key FROM base.records WHERE index = ? AND "
+            "(span_key IS NOT NULL OR response_key IS NOT NULL)",
+            [index],
+        ).fetchall()
+        if not rows:
             return []
         found = cursor.execute(
             "SELECT index FROM base.records WHERE index <> ? AND (span_key = ? OR "
             "response_key = ?) ORDER BY index LIMIT 100",
-            [index, row[0], row[1]],
+            [index, *rows[0]],
         ).fetchall()
         return [int(each[0]) for each in found]
 
     def _same_conversation(self, cursor: DuckDBPyConnection, index: int) -> list[int]:
         names = ("conversation_id", "session_id", "trace_id") if self.engine.content else ()
         for name in (*names, "session"):
-            row = cursor.execute(
-                f"SELECT {name} FROM base.records WHERE index = ?", [index]
-            ).fetchone()
-            if row is not None and row[0] is not None:
+            rows = cursor.execute(
+                f"SELECT {name} FROM base.records WHERE index = ? AND {name} IS NOT NULL", [index]
+            ).fetchall()
+            if rows:
                 found = cursor.execute(
                     f"SELECT index FROM base.records WHERE {name} = ? "
                     f"ORDER BY abs(index - ?) LIMIT {MAX_CONVERSATION}",
-                    [row[0], index],
+                    [rows[0][0], index],
                 ).fetchall()
                 return sorted(int(each[0]) for each in found)
         return [index]

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from logstore.query.arrow import arrow_table
 from logstore.query.columns import TEXT_COLUMNS, records_schema
 from logstore.query.lockdown import instance, quoted
 from logstore.query.parts import GROUP, Part
@@ -122,10 +123,11 @@ class PartWriter:
         folded = ", ".join(f"lower({name}) AS {name}" for name in TEXT_COLUMNS)
         step = GROUP * _MAPS_AT_ONCE
         for low in range(part.first, part.end, step):
-            texts = connection.execute(
+            texts = arrow_table(
+                connection,
                 f"SELECT {folded} FROM {_NEW}.records WHERE index BETWEEN ? AND ? ORDER BY index",
                 [low, low + step - 1],
-            ).to_arrow_table()
+            )
             for start in range(0, texts.num_rows, GROUP):
                 group = GroupMap()
                 for name in TEXT_COLUMNS:

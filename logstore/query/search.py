@@ -111,8 +111,8 @@ def group_spans(part: Part, may: NDArray[np.bool_], first: int = 0) -> list[Span
 
 
 def _folded(cursor: DuckDBPyConnection, needle: str) -> bytes:
-    row = cursor.execute("SELECT lower(?::VARCHAR)", [needle]).fetchone()
-    return str(row[0]).encode() if row else b""
+    ((folded,),) = cursor.execute("SELECT lower(?::VARCHAR)", [needle]).fetchall()
+    return str(folded).encode()
 
 
 def _within(ranges: list[Span], whole: Condition) -> Condition:

@@ -45,10 +45,10 @@ def similar_to(
     """Indexes of at most `limit` records that resemble record `index`, in log order."""
     import numpy as np
 
-    row = cursor.execute(
+    rows = cursor.execute(
         f"SELECT {_SAID} FROM base.records WHERE index = ? AND kind = 'interaction'", [index]
-    ).fetchone()
-    said = str(row[0]) if row and row[0] else ""
+    ).fetchall()
+    said = str(rows[0][0] or "") if rows else ""
     cut = passages(said)
     if not cut:
         return np.empty(0, dtype=np.int64)

@@ -97,8 +97,8 @@ def _parse(connection: DuckDBPyConnection, text: str) -> dict[str, Any]:
         if statements[0].type != duckdb.StatementType.SELECT:
             kind = str(statements[0].type).rpartition(".")[2]
             raise _refused(f"{kind} is not reading")
-        row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
-        tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+        rows = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchall()
+        tree: dict[str, Any] = json.loads(rows[0][0])
     except duckdb.Error as error:
         raise QueryRefused(f"this SQL cannot be read: {_first_line(error)}") from None
     except RecursionError:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from itertools import count
 from typing import TYPE_CHECKING
 
+from logstore.query.arrow import arrow_table
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
@@ -50,9 +52,7 @@ class TailTable:
 
     def to_arrow(self) -> pa.Table:
         """Every record in it, in log order."""
-        return self._connection.execute(
-            f"SELECT * FROM {self.name} ORDER BY index"
-        ).to_arrow_table()
+        return arrow_table(self._connection, f"SELECT * FROM {self.name} ORDER BY index")
 
     def drop(self) -> None:
         """Remove it."""

@@ -111,14 +111,35 @@ _PARTS = (
     f'FROM (SELECT *, {_moment("time_us")} AS "time" FROM base.records '
     "WHERE kind = 'interaction')"
 )
-_SEEN = 'min("time") AS first_seen, max("time") AS last_seen'
-_EDGES = (
-    "SELECT 'dataset' AS from_kind, unnest(dataset_ids) AS from_name, \"time\", version FROM v "
-    "UNION ALL SELECT 'document', unnest(document_ids), \"time\", version FROM v "
-    "UNION ALL SELECT 'prompt', concat(prompt_name, '@', coalesce(prompt_version, '?')), "
-    '"time", version FROM v WHERE prompt_name IS NOT NULL '
-    "UNION ALL SELECT 'application', concat(application, '@', coalesce(application_version, '?')),"
-    ' "time", version FROM v WHERE application IS NOT NULL'
+_SEEN = f"{_moment('min(time_us)')} AS first_seen, {_moment('max(time_us)')} AS last_seen"
+_VERSION = f"concat({_MODEL}, '@', coalesce(model_version, '?'))"
+
+
+def _edges(kind: str, name: str, where: str) -> str:
+    """Edges from one column; counted before lists are opened, because few lists are distinct."""
+    return (
+        f"SELECT '{kind}' AS from_kind, {name} AS from_name, {_VERSION} AS version, low, high, n "
+        f"FROM (SELECT {where}, response_model, request_model, model_version, "
+        "min(time_us) AS low, max(time_us) AS high, count(*) AS n FROM base.records "
+        f"WHERE kind = 'interaction' AND {where.partition(',')[0]} IS NOT NULL GROUP BY ALL)"
+    )
+
+
+_EDGES = " UNION ALL ".join(
+    [
+        _edges("dataset", "unnest(dataset_ids)", "dataset_ids"),
+        _edges("document", "unnest(document_ids)", "document_ids"),
+        _edges(
+            "prompt",
+            "concat(prompt_name, '@', coalesce(prompt_version, '?'))",
+            "prompt_name, prompt_version",
+        ),
+        _edges(
+            "application",
+            "concat(application, '@', coalesce(application_version, '?'))",
+            "application, application_version",
+        ),
+    ]
 )
 
 add(
@@ -183,12 +204,12 @@ add(
 add(
     View(
         "users",
-        'SELECT user_id, min("time") AS first_seen, max("time") AS last_seen, '
+        f"SELECT user_id, {_SEEN}, "
         "count(*) AS interactions, count(DISTINCT session_id) AS sessions, "
         "list(DISTINCT application) AS applications, count(error_type) AS errors, "
         "sum(input_tokens)::BIGINT AS input_tokens, "
         "sum(output_tokens)::BIGINT AS output_tokens FROM "
-        '(SELECT "time", session_id, application, error_type, input_tokens, output_tokens, '
+        "(SELECT time_us, session_id, application, error_type, input_tokens, output_tokens, "
         "unnest(user_ids) AS user_id FROM interactions) GROUP BY user_id",
         None,
         "each person named in a record: first and last seen, counts",
@@ -198,11 +219,9 @@ add(
     View(
         "lineage",
         None,
-        'WITH v AS (SELECT "time", dataset_ids, document_ids, prompt_name, prompt_version, '
-        f"application, application_version, concat({_MODEL}, '@', "
-        "coalesce(model_version, '?')) AS version FROM interactions) "
-        f"SELECT from_kind, from_name, version AS to_model_version, {_SEEN}, "
-        f"count(*) AS interactions FROM ({_EDGES}) GROUP BY ALL",
+        "SELECT from_kind, from_name, version AS to_model_version, "
+        f"{_moment('min(low)')} AS first_seen, {_moment('max(high)')} AS last_seen, "
+        f"sum(n)::BIGINT AS interactions FROM ({_EDGES}) GROUP BY from_kind, from_name, version",
         "which dataset, document, prompt or application met which model version, and when",
     )
 )

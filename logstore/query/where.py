@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from logstore.errors import UsageError
 from logstore.query.columns import TEXT_COLUMNS
 from logstore.query.filters import Filter
+from logstore.query.literals import required_texts
 from logstore.query.running import content_needed
 
 MAX_PATTERN = 1_000
 """Longest pattern in characters; RE2 runs in linear time, but large programs cost memory."""
 
+_WORTH_LOOKING = 3
 _FIELDS = {
     "any": TEXT_COLUMNS,
     "input": ("input_text",),
@@ -84,16 +86,25 @@ def text(found: Filter) -> Condition | None:
     if found.regex:
         if len(found.text) > MAX_PATTERN:
             raise UsageError(f"the pattern is longer than {MAX_PATTERN} characters")
-        options = "c" if found.exact else "i"
-        return _over(columns, f"regexp_matches({{}}, ?, '{options}')", found.text)
+        return _pattern(columns, found)
     if found.exact:
         return _over(columns, "contains({}, ?)", found.text)
     return _over(columns, "contains(lower({}), lower(?))", found.text)
 
 
-def _over(columns: tuple[str, ...], test: str, value: str) -> Condition:
-    tests = " OR ".join(f"({name} IS NOT NULL AND {test.format(name)})" for name in columns)
-    return Condition(tests, (value,) * len(columns))
+def _pattern(columns: tuple[str, ...], found: Filter) -> Condition:
+    """RE2, behind a plain search for a text that every match holds: many times faster."""
+    test = f"regexp_matches({{}}, ?, '{'c' if found.exact else 'i'}')"
+    needed = required_texts(found.text, exact=found.exact)
+    if not needed or len(needed[0]) < _WORTH_LOOKING:
+        return _over(columns, test, found.text)
+    first = "contains({}, ?)" if found.exact else "contains(lower({}), lower(?))"
+    return _over(columns, f"{first} AND {test}", needed[0], found.text)
+
+
+def _over(columns: tuple[str, ...], test: str, *values: str) -> Condition:
+    tests = " OR ".join(f"({name} IS NOT NULL AND {test.replace('{}', name)})" for name in columns)
+    return Condition(tests, values * len(columns))
 
 
 def _any_of(conditions: list[Condition]) -> Condition:

@@ -1,0 +1,25 @@
+"""DuckDB answers as Arrow, by the one way that 1.5 and 2.x share without copying rows twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+
+def arrow_table(
+    connection: DuckDBPyConnection, sql: str, values: Sequence[object] | None = None
+) -> pa.Table:
+    """The whole answer of a SELECT."""
+    return connection.sql(sql, params=values).to_arrow_table()
+
+
+def arrow_batches(
+    connection: DuckDBPyConnection, sql: str, rows: int
+) -> tuple[list[str], pa.RecordBatchReader]:
+    """DuckDB types of the columns, and a stream of batches of about `rows` rows."""
+    relation = connection.sql(sql)
+    return [str(kind) for kind in relation.types], relation.to_arrow_reader(rows)
