@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.commands import Aircon
 
 from console import cli, docs
 from console.__main__ import main
-from console.commands import COMMANDS
+from console.commands import COMMANDS, command
 from console.completion import completion
 from console.diagnostics import EXIT_CODES
 
@@ -168,3 +171,31 @@ def test_the_other_shells_are_told_every_verb_and_option(shell: str) -> None:
         for each in row.arguments:
             if each.is_option:
                 assert each.names[0].removeprefix("--") in script
+
+
+def _examples() -> list[list[str]]:
+    """Every example of every help text, as words, without comments, pipes and redirections."""
+    found = []
+    for row in COMMANDS:
+        for text in row.teach.splitlines():
+            said = re.split(r" [|<>] |(?<=\S) {3,}|&&", text.strip())[0]
+            if said.startswith("aircon "):
+                found.append(shlex.split(said)[1:])
+    return found
+
+
+@pytest.mark.parametrize("words", _examples(), ids=" ".join)
+def test_every_example_is_a_valid_call(words: list[str]) -> None:
+    row = command(words[0])
+    assert row is not None
+    cli.parser(row).parse_args(words[1:])
+
+
+def test_examples_of_sql_run(aircon: Aircon) -> None:
+    ran = 0
+    for verb, *words in _examples():
+        if verb == "sql" and "-" not in words:
+            answer = aircon("sql", *[word for word in words if word != "answer.parquet"])
+            assert answer.code == 0, answer.err
+            ran += 1
+    assert ran >= 2

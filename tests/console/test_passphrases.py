@@ -133,6 +133,7 @@ def _typed(words: list[str], answers: bytes) -> tuple[int, str]:
     return code, seen.decode()
 
 
+@pytest.mark.slow
 def test_a_person_types_a_new_passphrase_twice(tmp_path: Path) -> None:
     store = tmp_path / "evidence"
     assert _typed(["init", str(store)], b"one\ntwo\n")[0] == 3
