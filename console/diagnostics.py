@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from console.text import one_line, safe_text
@@ -139,8 +141,25 @@ def ask(text: str) -> None:
     _put(safe_text(text))
 
 
+_silent = False
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Nothing is written meanwhile: a full-screen program has the terminal."""
+    global _silent  # noqa: PLW0603 - one terminal, one flag
+    clear_status()
+    _silent = True
+    try:
+        yield
+    finally:
+        _silent = False
+
+
 def draws_status() -> bool:
     """Whether a status line would be seen: stderr is a terminal that can redraw a line."""
+    if _silent:
+        return False
     try:
         return sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
     except (AttributeError, ValueError):
@@ -195,7 +214,7 @@ def _write(text: str) -> None:
 
 def _put(text: str) -> None:
     stream = sys.stderr
-    if stream is None:
+    if stream is None or _silent:
         return
     try:
         encoding = stream.encoding or "utf-8"

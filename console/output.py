@@ -131,9 +131,9 @@ def json_line(value: Mapping[str, object]) -> str:
 
 
 def facts(pairs: Sequence[tuple[str, object]], *, as_json: bool) -> None:
-    """Named facts: one JSON object, or one line each."""
+    """Named facts: one JSON object (spaces in names become underscores), or one line each."""
     if as_json:
-        record(dict(pairs))
+        record({name.replace(" ", "_"): value for name, value in pairs})
         return
     widest = max((len(name) for name, _ in pairs), default=0)
     for name, value in pairs:

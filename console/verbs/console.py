@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from console import diagnostics
 from console.opening import OpenStore
 from logstore.errors import UsageError
 
@@ -28,10 +29,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def explore(store: OpenStore) -> int:
-    """Run the explorer over an open store."""
+    """Run the explorer over an open store.
+
+    What is slow to open is opened before, while a progress line can still be seen.
+    """
     from console.tui.app import run as run_app
 
-    return run_app(store)
+    assert store.explorer is not None
+    store.explorer.refresh()
+    with diagnostics.silence():
+        return run_app(store)
 
 
 def unfit_terminal() -> str:

@@ -134,3 +134,13 @@ def test_progress_draws_at_most_ten_times_a_second(monkeypatch: pytest.MonkeyPat
             now[0] = step / 100
             line(step, 100)
     assert len(drawn) == 10
+
+
+def test_nothing_is_written_while_a_full_screen_program_has_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with diagnostics.silence():
+        diagnostics.note("over the screen")
+        diagnostics.status("over the screen")
+    diagnostics.note("afterwards")
+    assert capsys.readouterr().err == "afterwards\n"

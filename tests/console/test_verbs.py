@@ -216,7 +216,7 @@ def test_status_needs_no_key_and_counts(aircon: Aircon) -> None:
     told = aircon("status", "--json").objects[0]
     assert told["origin"] == "t.example/log"
     assert int(str(told["records"])) == int(str(told["sealed"])) + int(str(told["unsealed"]))
-    assert told["signed to"] == told["records"]
+    assert told["signed_to"] == told["records"]
     assert "t.example/log" in aircon("status").out
 
 
