@@ -38,6 +38,8 @@ _PREFIXES = ("pg_", "duckdb_", "pragma_", "inet_", "has_", "sqlite_", "read_", "
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _EXPLAIN = re.compile(r"\s*EXPLAIN(\s+ANALYZE)?\s+(?=\S)", re.IGNORECASE)
 
+_TABLES = "tables"
+
 Kind = Literal["rows", "explain", "show"]
 
 
@@ -121,7 +123,7 @@ def _walk(tree: dict[str, Any], views: frozenset[str]) -> tuple[frozenset[str], 
         elif kind == "TABLE_FUNCTION":
             _table_function(node)
         elif kind == "SHOW_REF":
-            _show(node)
+            names |= _show(node, views)
         elif kind == "STAR":
             columns.add("*")
         elif node.get("class") == "FUNCTION" or "function_name" in node:
@@ -177,17 +179,26 @@ def _table_function(node: dict[str, Any]) -> None:
         raise _refused(f"the table function {name}() is not available")
 
 
-def _show(node: dict[str, Any]) -> None:
-    if node.get("query") is None and node.get("table_name") != '"tables"':
-        raise _refused("of SHOW, only SHOW TABLES and SHOW <view> are available")
+def _shown(node: dict[str, Any]) -> str:
+    return str(node.get("table_name", "")).strip('"').lower()
+
+
+def _show(node: dict[str, Any], views: frozenset[str]) -> set[str]:
+    """The view that a SHOW names itself, if any; DuckDB 1.5 puts it into a query instead."""
     if node.get("catalog_name") or node.get("schema_name"):
         raise _refused("SHOW ... FROM is not available")
+    if node.get("query") is not None or _shown(node) == _TABLES:
+        return set()
+    if _shown(node) not in views:
+        raise _refused("of SHOW, only SHOW TABLES and SHOW <view> are available")
+    return {_shown(node)}
 
 
 def _is_show(tree: dict[str, Any]) -> bool:
     """Whether the statement is SHOW TABLES, which is answered from the registered views."""
     return any(
-        node.get("type") == "SHOW_REF" and node.get("query") is None for node in _nodes(tree)
+        node.get("type") == "SHOW_REF" and node.get("query") is None and _shown(node) == _TABLES
+        for node in _nodes(tree)
     )
 
 
