@@ -35,7 +35,6 @@ def explore(store: OpenStore) -> int:
     """
     from console.tui.app import run as run_app
 
-    assert store.explorer is not None
     store.explorer.refresh()
     with diagnostics.silence():
         return run_app(store)
