@@ -1,6 +1,6 @@
 """Which bodies a segment must hold, kept small: a key-set number and a commitment per record. Pure.
 
-At 48 bytes a record the plan of the largest segment fits into memory beside its objects.
+At no more than 44 bytes a record the plan of a segment fits into memory beside its objects.
 """
 
 from __future__ import annotations
@@ -10,10 +10,17 @@ from array import array
 from logstore.formats.leaf import Leaf
 
 NO_BODY = -1
+"""In place of the number of a key set."""
+
+_MAX = 2**63  # a hostile leaf may state any number
 
 
 class BodyPlan:
     """The bodies due in one segment.
+
+    Args:
+        first: index of the segment's first record.
+        contents: whether contents will be checked, so commitments and lengths are needed.
 
     Attributes:
         first: index of the segment's first record.
@@ -22,8 +29,9 @@ class BodyPlan:
         lengths: padded content length of each record.
     """
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, *, contents: bool) -> None:
         self.first = first
+        self._contents = contents
         self.key_sets: list[tuple[str, ...]] = []
         self.sets = array("i")
         self.lengths = array("Q")
@@ -32,20 +40,25 @@ class BodyPlan:
 
     def take(self, leaves: list[Leaf]) -> None:
         """Add the records that follow."""
+        numbers, sets = self._numbers, self.sets
         for leaf in leaves:
-            if leaf.body is None:
-                self.sets.append(NO_BODY)
-                self.lengths.append(0)
-                self._commits += bytes(32)
+            body = leaf.body
+            if body is None:
+                sets.append(NO_BODY)
                 continue
-            keys = tuple(leaf.body.keys)
-            number = self._numbers.get(keys)
+            keys = tuple(body.keys)
+            number = numbers.get(keys)
             if number is None:
-                number = self._numbers[keys] = len(self.key_sets)
+                number = numbers[keys] = len(self.key_sets)
                 self.key_sets.append(keys)
-            self.sets.append(number)
-            self.lengths.append(max(leaf.body.len, 0))
-            self._commits += leaf.body.commit
+            sets.append(number)
+        if self._contents:
+            bodies = [leaf.body for leaf in leaves]
+            self.lengths.extend(
+                [0 if body is None else min(max(body.len, 0), _MAX) for body in bodies]
+            )
+            none = bytes(32)
+            self._commits += b"".join(none if body is None else body.commit for body in bodies)
 
     def number(self, keys: tuple[str, ...]) -> int | None:
         """Number of a key set, or None when no record has it."""

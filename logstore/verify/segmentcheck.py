@@ -96,7 +96,7 @@ def _check(job: SegmentJob) -> SegmentOutcome:
         plan = None
     else:
         _count(outcome, job.pin.index.size)
-        plan = BodyPlan(job.pin.first)
+        plan = BodyPlan(job.pin.first, contents=_Keys.held is not None)
         IndexCheck(job.pin, run, plan).check(pa.py_buffer(index))
         outcome.findings += run.facts.findings
         outcome.broken = len(plan.sets) != job.pin.count
