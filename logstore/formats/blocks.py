@@ -13,19 +13,22 @@ same bytes, and other bytes can never meet the same nonce.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from logstore.errors import FormatError, KeyUnavailable
 from logstore.formats.body import NONCE, padded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_RAW = 256 * 2**20
 """Most bytes of entries in one block, before compression."""
@@ -64,25 +67,33 @@ def block_key(keys: Sequence[bytes], key_ids: Sequence[str], context: BlockConte
         context: the segment.
     """
     info = b"aircon/block-key/v1\0" + context.bind(key_ids, 0)
-    return HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(b"".join(keys))
+    # HKDF without salt and for one block of output, written out: a third of the time.
+    extracted = hmac.digest(bytes(32), b"".join(keys), "sha256")
+    return hmac.digest(extracted, info + b"\x01", "sha256")
 
 
 def seal(key: bytes, entries: Iterable[tuple[int, bytes]], associated: bytes) -> bytes:
     """Compress, pad and encrypt entries of (index offset in the segment, nonce32 || content)."""
-    import pyarrow as pa
-
     pieces: list[bytes] = []
     for offset, body in entries:
         pieces.append(_LENGTHS.pack(offset, len(body)))
         pieces.append(body)
     raw = b"".join(pieces)
-    packed = pa.Codec("zstd", compression_level=_LEVEL).compress(raw, asbytes=True)
-    plain = _LENGTHS.pack(len(raw), len(packed)) + packed
-    plain += bytes(padded(len(plain)) - len(plain))
-    nonce = hmac.digest(key, b"nonce\0" + hashlib.sha256(associated + plain).digest(), "sha256")[
-        :12
-    ]
+    packed = _codec().compress(raw, asbytes=True)
+    size = _LENGTHS.size + len(packed)
+    lengths, zeros = _LENGTHS.pack(len(raw), len(packed)), bytes(padded(size) - size)
+    plain = b"".join((lengths, packed, zeros))
+    digest = hashlib.sha256(associated)
+    digest.update(plain)
+    nonce = hmac.digest(key, b"nonce\0" + digest.digest(), "sha256")[:12]
     return nonce + AESGCM(key).encrypt(nonce, plain, associated)
+
+
+@functools.cache
+def _codec() -> pa.Codec:
+    import pyarrow as pa
+
+    return pa.Codec("zstd", compression_level=_LEVEL)
 
 
 def open_block(key: bytes, block: bytes, associated: bytes) -> list[tuple[int, bytes]]:
@@ -105,7 +116,7 @@ def open_block(key: bytes, block: bytes, associated: bytes) -> list[tuple[int, b
         raise FormatError("body block states sizes it cannot have")
     packed = plain[_LENGTHS.size : _LENGTHS.size + packed_size]
     try:
-        raw = pa.Codec("zstd").decompress(packed, raw_size, asbytes=True)
+        raw = _codec().decompress(packed, raw_size, asbytes=True)
     except (OSError, pa.ArrowException) as error:
         raise FormatError(f"body block does not decompress: {error}") from None
     return _entries(raw)

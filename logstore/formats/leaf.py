@@ -13,7 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -148,3 +148,17 @@ _V = {VERSION}
 def leaf_hash(data: bytes) -> bytes:
     """SHA-256(0x00 || leaf), RFC 6962 section 2.1."""
     return hashlib.sha256(b"\x00" + data).digest()
+
+
+def leaf_hashes(raw: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of many leaves."""
+    hashes, fresh = [], _LEAF.copy
+    # Copying the hash state of the 0x00 prefix is measurably faster than a new hash object.
+    for data in raw:
+        state = fresh()
+        state.update(data)
+        hashes.append(state.digest())
+    return hashes
+
+
+_LEAF = hashlib.sha256(b"\x00")

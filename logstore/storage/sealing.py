@@ -18,7 +18,7 @@ from logstore.disk import Disk
 from logstore.errors import FormatError, KeyDestroyed
 from logstore.formats.blocks import BlockContext
 from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
-from logstore.formats.leaf import Leaf, leaf_hash
+from logstore.formats.leaf import Leaf, leaf_hashes, parse_all
 from logstore.formats.merkle import Frontier
 from logstore.formats.pins import KIND, SegmentPin, destroyed_digest, to_clear
 from logstore.formats.proof import TlogProof
@@ -28,7 +28,7 @@ from logstore.storage import edge, layout
 from logstore.storage.blobs import Blobs
 from logstore.storage.logfile import Retention
 from logstore.storage.seal import FORMAT, Seal
-from logstore.storage.segment import body_bytes, index_bytes, parse_leaves, pin_bytes
+from logstore.storage.segment import body_bytes, index_bytes, pin_bytes
 
 _DAY_US = 86_400_000_000
 _INTENT = "intent.json"
@@ -93,13 +93,13 @@ class SegmentSealer:
             bodies: nonce32 || content of each, or None.
             before: the tree's edge at the segment's start.
         """
-        leaves = parse_leaves(raw)
+        leaves = parse_all(raw)
         folder = self._folder(leaves[0].index)
         self._disk.make_directory(folder, 0o700)
         for left in folder.iterdir():
             self._disk.remove(left)
         pin = self._pin(leaves, raw, bodies, before)
-        hashes = [leaf_hash(each) for each in raw]
+        hashes = leaf_hashes(raw)
         after = before.copy()
         after.extend(hashes)
         destroyed = [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED]
@@ -134,7 +134,7 @@ class SegmentSealer:
         pin = intent.pin
         key = layout.seal_object(self._context.origin, pin.first, pin.count)
         frontier = Frontier.from_bytes(intent.frontier)
-        hashes = [leaf_hash(leaf) for leaf in following]
+        hashes = leaf_hashes(following)
         proof = TlogProof(
             index, tuple(edge.inclusion(frontier, hashes, index)), note, following[index - pin.end]
         )
@@ -214,14 +214,21 @@ class SegmentSealer:
         self, leaves: Sequence[Leaf], bodies: Sequence[bytes | None]
     ) -> list[bytes | None]:
         """Bodies without those whose key was destroyed before they were sealed."""
+        used = {key for leaf in leaves if leaf.body is not None for key in leaf.body.keys}
+        dead = {key for key in used if not self._alive(key)}
+        if not dead:
+            return list(bodies)
+        return [
+            None if leaf.body is not None and not dead.isdisjoint(leaf.body.keys) else body
+            for leaf, body in zip(leaves, bodies, strict=True)
+        ]
 
-        def alive(leaf: Leaf) -> bool:
-            try:
-                return leaf.body is None or all(self._keys.key(each) for each in leaf.body.keys)
-            except KeyDestroyed:
-                return False
-
-        return [body if alive(leaf) else None for leaf, body in zip(leaves, bodies, strict=True)]
+    def _alive(self, key_id: str) -> bool:
+        try:
+            self._keys.key(key_id)
+        except KeyDestroyed:
+            return False
+        return True
 
 
 def sealed_record(pin: SegmentPin) -> Record:

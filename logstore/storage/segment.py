@@ -12,7 +12,7 @@ import xxhash
 
 from logstore.formats import blocks
 from logstore.formats.columns import table
-from logstore.formats.leaf import Leaf, parse
+from logstore.formats.leaf import Leaf
 from logstore.formats.pins import ObjectPin
 from logstore.keys.keystore import KeyStore
 
@@ -163,8 +163,3 @@ def pin_bytes(key: str, data: bytes, retain_until_us: int) -> ObjectPin:
         xxhash.xxh3_128_hexdigest(data),
         retain_until_us,
     )
-
-
-def parse_leaves(raw: Iterable[bytes]) -> list[Leaf]:
-    """Parsed leaves, strictly."""
-    return [parse(each) for each in raw]

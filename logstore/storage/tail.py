@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from logstore.errors import CannotJudge, KeyUnavailable, TamperingFound
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.group import Group, Sealer
-from logstore.formats.leaf import leaf_hash
+from logstore.formats.leaf import leaf_hashes
 from logstore.formats.merkle import Frontier
 from logstore.keys.keystore import KeyStore
 from logstore.storage.wal import groups_from, read_wal, wal_files
@@ -85,7 +85,7 @@ class Tail:
         if not groups:
             return
         leaves = [leaf for group in groups for leaf in group.leaves]
-        self._frontier.extend([leaf_hash(leaf) for leaf in leaves])
+        self._frontier.extend(leaf_hashes(leaves))
         head = self._judge(groups[-1].note)
         if (head.size, head.root) != (self._frontier.size, self._frontier.root()):
             raise TamperingFound(

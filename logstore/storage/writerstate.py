@@ -22,7 +22,7 @@ from logstore.disk import AlreadyThere, Disk
 from logstore.errors import TamperingFound
 from logstore.formats.checkpoint import open_checkpoint
 from logstore.formats.group import Group, Sealer
-from logstore.formats.leaf import leaf_hash, parse
+from logstore.formats.leaf import leaf_hashes, parse
 from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
@@ -187,7 +187,7 @@ class WriterState:
         if not groups:
             return chain
         leaves = [leaf for group in groups for leaf in group.leaves]
-        grown = chain.grown([leaf_hash(leaf) for leaf in leaves])
+        grown = chain.grown(leaf_hashes(leaves))
         head = open_checkpoint(groups[-1].note, [self._keys.signer().verifier()])
         if (head.size, head.root) != (grown.size, grown.frontier.root()):
             raise TamperingFound(
