@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Self
 from console import passphrases
 from console.access import AccessRecorder
 from console.progress import Progress
-from logstore.errors import CannotJudge, NotFound, UsageError
+from logstore.errors import CannotJudge, FormatError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from console.presenters.verdict import Standing
@@ -64,8 +64,7 @@ def policy(path: Path) -> Policy:
     """Read a policy file.
 
     Raises:
-        CannotJudge: there is none, so nobody is trusted.
-        FormatError: it is not a policy.
+        CannotJudge: there is none, or it is not a policy, so nobody is trusted.
     """
     from logstore.formats.policy import parse_policy
 
@@ -78,7 +77,10 @@ def policy(path: Path) -> Policy:
             todo="Give it with --policy; it was made by `aircon init`. Get it from whoever keeps"
             " it, not from the store.",
         ) from None
-    return parse_policy(data)
+    try:
+        return parse_policy(data)
+    except FormatError as error:
+        raise CannotJudge(f"{path} is not a policy: {error.what}") from None
 
 
 class OpenStore:

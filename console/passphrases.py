@@ -114,7 +114,7 @@ def _from_file(path: Path) -> bytes:
 def _asked(question: str) -> bytes:
     import getpass
 
-    if not sys.stdin or not sys.stdin.isatty():
+    if not _somebody_there():
         raise KeyUnavailable(
             "content needs the passphrase, and there is no terminal to ask for it",
             kept="Nothing was opened.",
@@ -124,6 +124,19 @@ def _asked(question: str) -> bytes:
         return _checked(getpass.getpass(question).encode("utf-8", "surrogateescape"))
     except EOFError:
         raise KeyUnavailable("no passphrase was given", kept="Nothing was opened.") from None
+
+
+def _somebody_there() -> bool:
+    """Whether a person can be asked; logs may come through standard input meanwhile."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        return True
+    if sys.stderr is None or not sys.stderr.isatty():
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _checked(passphrase: bytes) -> bytes:

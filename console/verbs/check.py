@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from console import diagnostics, opening, output
 from console.output import Painted, Style
-from logstore.errors import NotFound, UsageError
+from logstore.errors import FormatError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from logstore.formats.policy import Policy
@@ -48,7 +48,12 @@ def _policy(args: argparse.Namespace) -> Policy:
             "whom to trust must be said, once: --policy FILE or --vkey KEY",
             todo="Take it from where you trust, not from whoever gave you the proof.",
         )
-    return Policy((parse_vkey(args.vkey),)) if args.vkey else opening.policy(Path(args.policy))
+    if args.policy:
+        return opening.policy(Path(args.policy))
+    try:
+        return Policy((parse_vkey(args.vkey),))
+    except FormatError as error:
+        raise UsageError(f"--vkey is not a verifier key: {error.what}") from None
 
 
 def _bytes(name: str, most: int) -> bytes:

@@ -376,4 +376,4 @@ def test_nobody_is_trusted_without_a_policy(aircon: Aircon, tmp_path: Path) -> N
     assert aircon("verify", "--policy", str(tmp_path / "none")).code == 2
     broken = tmp_path / "broken.policy"
     broken.write_text("log nonsense\n")
-    assert aircon("verify", "--policy", str(broken)).code == 1
+    assert aircon("verify", "--policy", str(broken)).code == 2
