@@ -199,3 +199,20 @@ def test_examples_of_sql_run(aircon: Aircon) -> None:
             assert answer.code == 0, answer.err
             ran += 1
     assert ran >= 2
+
+
+def test_trust_commands_load_no_query_engine_and_no_screen(made_store: Path) -> None:
+    code = (
+        "import sys\n"
+        "from console.__main__ import main\n"
+        "place = ['--store', sys.argv[1]]\n"
+        "assert main(['status', *place]) == 0\n"
+        "assert main(['verify', '--quick', *place]) == 0\n"
+        "assert main(['prove', '0', '-o', sys.argv[2], *place]) == 0\n"
+        "print(sorted({'duckdb', 'textual', 'rich', 'boto3'} & set(sys.modules)))\n"
+    )
+    target = made_store.with_name("zero.tlog-proof")
+    target.unlink(missing_ok=True)
+    done = _python(code, str(made_store), str(target))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
