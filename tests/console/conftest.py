@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.commands import HOSTILE, Aircon, Answer, line
 
 from console.__main__ import main
+from logstore.disk import is_immutable, set_immutable
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _removable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take the immutable flag off everything afterwards, or nobody could remove it."""
+    yield
+    for path in tmp_path_factory.getbasetemp().rglob("*"):
+        if path.is_file() and not path.is_symlink() and is_immutable(path):
+            set_immutable(path, on=False)
 
 
 @pytest.fixture(scope="session")
