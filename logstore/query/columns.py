@@ -23,7 +23,8 @@ TEXT_COLUMNS = (
 
 CONTENT_COLUMNS = (
     "user_id", "more_users", "session_id", "conversation_id", "actor", "client_address",
-    "response_id", "trace_id", "span_id", "parent_span_id", *TEXT_COLUMNS, "ask_at", "parts",
+    "response_id", "trace_id", "span_id", "parent_span_id", *TEXT_COLUMNS, "ask_at",
+    "input_preview", "output_preview", "parts",
     "span_key", "response_key", "content_state",
 )  # fmt: skip
 """Decrypted columns of the `records` table, in order."""

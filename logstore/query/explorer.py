@@ -114,6 +114,20 @@ class Explorer:
         self._report("detail", f"record {index}", rows=1, indexes=[index])
         return detail
 
+    def find(self, identifier: str) -> int:
+        """Index of the record with a UUID.
+
+        Raises:
+            NotFound: no record has it.
+        """
+        with self.engine.running() as cursor:
+            rows = cursor.execute(
+                "SELECT index FROM base.records WHERE id = ?", [identifier.lower()]
+            ).fetchall()
+        if not rows:
+            raise NotFound(f"no record has the id {identifier}")
+        return int(rows[0][0])
+
     def conversation(self, index: int) -> list[Detail]:
         """The records of the same conversation, session or trace, oldest first, in full.
 

@@ -20,6 +20,10 @@ from logstore.query.rows import ContentState
 
 Decoders = Mapping[str, Callable[[bytes], Interaction]]
 
+PREVIEW = 200
+"""Longest preview in characters. Previews are columns of their own, because a page of rows from
+all over the log would otherwise decompress whole texts: five times the work (measured)."""
+
 MAX_PARTS = 20_000
 """Most message parts listed of one interaction; the text of all of them is kept."""
 
@@ -50,11 +54,13 @@ def row_of(body: Body | None, state: ContentState, decoders: Decoders) -> dict[s
         return {"content_state": state}
     row: dict[str, Any] = {"content_state": state}
     if not body.format:
-        row["note"] = _json(body.note)
+        row["note"] = note = _json(body.note)
+        row["input_preview"] = None if note is None else note[:PREVIEW]
     try:
         call = decode(body, decoders)
     except FormatError:
-        row |= {"content_state": "undecoded", "input_text": body.raw.decode("utf-8", "replace")}
+        text = body.raw.decode("utf-8", "replace")
+        row |= {"content_state": "undecoded", "input_text": text, "input_preview": text[:PREVIEW]}
         call = None
     users = list(body.subjects)
     if call is not None:
@@ -145,6 +151,10 @@ def _texts(call: Interaction) -> dict[str, Any]:
     row: dict[str, Any] = {name: "\n".join(pieces) for name, pieces in texts.pieces.items()}
     if row.get("tool_text") is not None:
         row["tool_text"] = _named(row["tool_text"], texts.parts)
+    if "input_text" in row:
+        row["input_preview"] = row["input_text"][ask_at : ask_at + PREVIEW]
+    if "output_text" in row:
+        row["output_preview"] = row["output_text"][:PREVIEW]
     return row | {"parts": texts.parts, "ask_at": ask_at}
 
 

@@ -48,8 +48,8 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "by-user",
-        "Everything one person asked and was told, in order.",
-        'SELECT index, "time", application, response_model, input_text, output_text '
+        "What one person asked and was told, in order and in short; `aircon show` has it in full.",
+        'SELECT index, "time", application, response_model, input_preview, output_preview '
         "FROM interactions WHERE user_id = {user} ORDER BY index",
     ),
     Question(
@@ -84,7 +84,8 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "by-id",
         "One record by its id.",
-        "SELECT * FROM interactions WHERE id = {id}",
+        "SELECT index, time, user_id, session_id, application, response_model, model_version, "
+        "input_text, output_text, tool_text, content_state FROM interactions WHERE id = {id}",
     ),
     Question(
         "versions",

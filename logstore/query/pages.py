@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from logstore.query.cleartables import ClearTables
     from logstore.query.workingcopy import WorkingCopy
 
-PREVIEW = 200
-"""Longest preview in characters."""
-
 _GAP = 32
 """Records between two wanted ones that are cheaper to read than to skip."""
 
@@ -31,8 +28,7 @@ _FACTS = (
 _MODEL = "coalesce(response_model, request_model), model_version"
 _OPEN = (
     f"{_CLEAR}, user_id, coalesce(session_id, session), {_MODEL}, "
-    f"left(coalesce(substring(input_text, coalesce(ask_at, 0) + 1, {PREVIEW}), note), {PREVIEW}), "
-    f"left(output_text, {PREVIEW}), {_FACTS}, content_state"
+    f"input_preview, output_preview, {_FACTS}, content_state"
 )
 _LOCKED = (
     f"{_CLEAR}, NULL, session, {_MODEL}, NULL, NULL, {_FACTS}, "

@@ -98,7 +98,7 @@ _CONTENT = (
     "ELSE list_prepend(r.user_id, coalesce(r.more_users, [])) END AS user_ids, "
     "r.session_id, r.conversation_id, r.actor, r.client_address, r.response_id, r.trace_id, "
     "r.span_id, r.parent_span_id, r.system_text, r.input_text, r.output_text, r.tool_text, "
-    "r.error_message, r.note, r.content_state"
+    "r.error_message, r.note, r.input_preview, r.output_preview, r.content_state"
 )
 _MODEL = "coalesce(response_model, request_model)"
 _CUT = (

@@ -235,6 +235,14 @@ def test_records_of_one_call_point_at_each_other(explorer: Explorer) -> None:
     assert explorer.detail(1).same_call == []
 
 
+def test_a_record_is_found_by_its_id(explorer: Explorer, clear_explorer: Explorer) -> None:
+    for looker in (explorer, clear_explorer):
+        row = looker.rows(looker.select(Filter()), 5, 1)[0]
+        assert looker.find(row.id.upper()) == 5
+        with pytest.raises(NotFound):
+            looker.find("0" * 36)
+
+
 def test_there_is_nothing_behind_the_end(explorer: Explorer) -> None:
     for index in (10, -1, 10**12):
         with pytest.raises(NotFound):
