@@ -18,6 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+_OTHERS = ("TMUX", "NO_COLOR", "COLUMNS", "LINES", "TEXTUAL_THEME")
+"""What of our own environment would change what the console does."""
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +29,7 @@ class Terminal:
 
     def __init__(self, mode: str, columns: int, rows: int, **env: str) -> None:
         self.sent = b""
-        clean = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR")}
+        clean = {k: v for k, v in os.environ.items() if k not in _OTHERS}
         clean |= {"TERM": "xterm-256color", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **env}
         self._pid, self._fd = pty.fork()
         if self._pid == 0:  # pragma: no cover - the child becomes another program
@@ -65,8 +68,9 @@ class Terminal:
         return word.encode() in self.sent
 
     def rest(self, seconds: float = 0.5) -> None:
-        """Read until nothing has come for a while."""
-        while self._read(seconds):
+        """Read until nothing has come for a while; a blinking cursor may not keep us for ever."""
+        deadline = time.monotonic() + 4 * seconds
+        while self._read(seconds) and time.monotonic() < deadline:
             pass
 
     def press(self, keys: str) -> None:

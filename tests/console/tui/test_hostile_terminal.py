@@ -62,7 +62,7 @@ def test_nothing_of_a_hostile_record_reaches_the_terminal_on_any_screen(columns,
             for key in re.findall(r"\x1b\[.|.", keys, re.DOTALL):
                 terminal.press(key)
                 # A lone Esc must not meet the next key, or both become Alt and that key.
-                terminal.rest(0.6 if key == "\x1b" else 0.25)
+                terminal.rest(0.4)
             assert terminal.shows(expected), f"never got to: {where}"
             _assert_harmless(terminal.sent, where)
         shown = terminal.sent.decode("utf-8", "replace")
