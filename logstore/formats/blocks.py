@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from logstore.errors import FormatError, KeyUnavailable
 from logstore.formats.body import NONCE, padded
+from logstore.formats.group import Content
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +35,7 @@ MAX_RAW = 256 * 2**20
 """Most bytes of entries in one block, before compression."""
 
 _LENGTHS = struct.Struct("<II")
-_LEVEL = 3
+_LEVEL = 1  # level 3 saves 2 % more and takes half as long again
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ def block_key(keys: Sequence[bytes], key_ids: Sequence[str], context: BlockConte
     return hmac.digest(extracted, info + b"\x01", "sha256")
 
 
-def seal(key: bytes, entries: Iterable[tuple[int, bytes]], associated: bytes) -> bytes:
+def seal(key: bytes, entries: Iterable[tuple[int, Content]], associated: bytes) -> bytes:
     """Compress, pad and encrypt entries of (index offset in the segment, nonce32 || content)."""
-    pieces: list[bytes] = []
+    pieces: list[Content] = []
     for offset, body in entries:
         pieces.append(_LENGTHS.pack(offset, len(body)))
         pieces.append(body)

@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from logstore.errors import FormatError, KeyUnavailable
 
+Content = bytes | memoryview
+"""nonce32 || content of one record, perhaps as a view of something larger."""
+
 _HEAD = struct.Struct("<QIIH2x")
 _ABSENT = 0xFFFFFFFF
 _NONCE = 12
@@ -33,13 +36,13 @@ class Group:
         first: index of its first record.
         leaves: leaf bytes in order.
         note: the signed checkpoint that covers the log up to and including this group.
-        sealed: GCM nonce and ciphertext of the bodies.
+        sealed: GCM nonce and ciphertext of the bodies, perhaps a view of what was read.
     """
 
     first: int
     leaves: list[bytes]
     note: bytes
-    sealed: bytes
+    sealed: Content
 
     @property
     def end(self) -> int:
@@ -107,6 +110,15 @@ class Sealer:
             KeyUnavailable: this is not the key they were encrypted with, or bytes were changed.
             FormatError: the plaintext does not add up.
         """
+        return [None if body is None else bytes(body) for body in self.views(group)]
+
+    def views(self, group: Group) -> list[memoryview | None]:
+        """`open` without copying: each body keeps the plaintext of its whole group in memory.
+
+        Raises:
+            KeyUnavailable: this is not the key they were encrypted with, or bytes were changed.
+            FormatError: the plaintext does not add up.
+        """
         count = len(group.leaves)
         try:
             plain = self.aead.decrypt(
@@ -118,15 +130,15 @@ class Sealer:
             raise KeyUnavailable(
                 "a group of the write-ahead log does not open with its key"
             ) from None
-        return _split(plain, count)
+        return _split(memoryview(plain), count)
 
 
-def _split(plain: bytes, count: int) -> list[bytes | None]:
+def _split(plain: memoryview, count: int) -> list[memoryview | None]:
     if len(plain) < 4 * count:
         raise FormatError("bodies of a group are shorter than their table of lengths")
     sizes = struct.unpack_from(f"<{count}I", plain)
     at = 4 * count
-    bodies: list[bytes | None] = []
+    bodies: list[memoryview | None] = []
     for size in sizes:
         if size == _ABSENT:
             bodies.append(None)
@@ -138,7 +150,7 @@ def _split(plain: bytes, count: int) -> list[bytes | None]:
     return bodies
 
 
-def encode(first: int, leaves: Sequence[bytes], note: bytes, sealed: bytes) -> bytes:
+def encode(first: int, leaves: Sequence[bytes], note: bytes, sealed: Content) -> bytes:
     """The payload of one group commit."""
     lengths = [len(leaf) for leaf in leaves]
     return b"".join(
@@ -173,4 +185,4 @@ def parse(payload: bytes | memoryview) -> Group:
     for length in lengths:
         leaves.append(data[start : start + length])
         start += length
-    return Group(first, leaves, data[start:], bytes(payload[at + size + note_size :]))
+    return Group(first, leaves, data[start:], memoryview(payload)[at + size + note_size :])

@@ -49,6 +49,8 @@ from logstore.storage.writerstate import OldWal, WriterState
 SEAL_BYTES = 64 * 2**20
 """A write-ahead file that grew past this is sealed in the background."""
 
+_WORTH_SEALING = 2**20  # not even the pins of earlier seals alone would fill so much
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -341,6 +343,8 @@ class Log:
                 os.close(lock)
 
     def _worth_sealing(self, state: WriterState) -> bool:
+        if state.wal.offset > _WORTH_SEALING:
+            return True
         groups = read_wal(state.wal.path, self.origin).groups
         leaves = (leaf for group in groups for leaf in group.leaves)
         return any(parse(leaf).kind != KIND for leaf in leaves)

@@ -18,7 +18,8 @@ from logstore.disk import Disk
 from logstore.errors import FormatError, KeyDestroyed
 from logstore.formats.blocks import BlockContext
 from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
-from logstore.formats.leaf import Leaf, leaf_hashes, parse_all
+from logstore.formats.group import Content
+from logstore.formats.leaf import leaf_hashes
 from logstore.formats.merkle import Frontier
 from logstore.formats.pins import KIND, SegmentPin, destroyed_digest, to_clear
 from logstore.formats.proof import TlogProof
@@ -28,11 +29,10 @@ from logstore.storage import edge, layout
 from logstore.storage.blobs import Blobs
 from logstore.storage.logfile import Retention
 from logstore.storage.seal import FORMAT, Seal
-from logstore.storage.segment import body_bytes, index_bytes, pin_bytes
+from logstore.storage.segment import ClearPart, body_bytes, clear_part, index_bytes, pin_bytes
 
 _DAY_US = 86_400_000_000
 _INTENT = "intent.json"
-_DESTROYED = "key.destroyed"
 
 
 class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +84,7 @@ class SegmentSealer:
         return intent if intent.pin.first == first else None
 
     def stage(
-        self, raw: Sequence[bytes], bodies: Sequence[bytes | None], before: Frontier
+        self, raw: Sequence[bytes], bodies: Sequence[Content | None], before: Frontier
     ) -> Intent:
         """Build both objects on local disk, flushed.
 
@@ -93,22 +93,25 @@ class SegmentSealer:
             bodies: nonce32 || content of each, or None.
             before: the tree's edge at the segment's start.
         """
-        leaves = parse_all(raw)
-        folder = self._folder(leaves[0].index)
+        part = clear_part(raw)
+        folder = self._folder(part.first)
         self._disk.make_directory(folder, 0o700)
         for left in folder.iterdir():
             self._disk.remove(left)
-        pin = self._pin(leaves, raw, bodies, before)
+        if before.size != part.first:
+            raise FormatError(
+                f"segment starts at {part.first}, the tree's edge is at {before.size}"
+            )
+        pin = self._pin(part, bodies)
         hashes = leaf_hashes(raw)
         after = before.copy()
         after.extend(hashes)
-        destroyed = [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED]
-        digest = destroyed_digest(destroyed)
+        digest = destroyed_digest(part.destroyed)
         intent = Intent(
             msgspec.structs.replace(pin, root=after.root(), destroyed=digest),
             after.to_bytes(),
             edge.block_roots(before, hashes),
-            destroyed,
+            part.destroyed,
         )
         self._disk.create(folder / _INTENT, msgspec.json.encode(intent), mode=0o600)
         return intent
@@ -174,24 +177,15 @@ class SegmentSealer:
     def _folder(self, first: int) -> Path:
         return self._context.staging / f"{first:012d}"
 
-    def _pin(
-        self,
-        leaves: Sequence[Leaf],
-        raw: Sequence[bytes],
-        bodies: Sequence[bytes | None],
-        before: Frontier,
-    ) -> SegmentPin:
-        first, count, origin = leaves[0].index, len(leaves), self._context.origin
-        if before.size != first:
-            raise FormatError(f"segment starts at {first}, the tree's edge is at {before.size}")
-        taken, last = leaves[0].recorded_us, leaves[-1].recorded_us
+    def _pin(self, part: ClearPart, bodies: Sequence[Content | None]) -> SegmentPin:
+        first, count, origin = part.first, part.count, self._context.origin
+        taken, last = part.moments
         kept = self._context.retention
         context = BlockContext(origin, first, count)
-        readable = self._readable(leaves, bodies)
+        owners = self._readable(part.keys)
         with ThreadPoolExecutor(1, "aircon-seal-index") as pool:
-            # Building the index holds the interpreter; compressing and encrypting do not.
-            building = pool.submit(index_bytes, leaves, raw)
-            body = body_bytes(leaves, readable, self._keys, context)
+            building = pool.submit(index_bytes, part.tables)
+            body = body_bytes(owners, bodies, self._keys, context)
             index = building.result()
         index_pin = pin_bytes(
             layout.index_object(origin, first, count, taken),
@@ -211,17 +205,12 @@ class SegmentSealer:
         self._disk.sys_rename(staged, path)
 
     def _readable(
-        self, leaves: Sequence[Leaf], bodies: Sequence[bytes | None]
-    ) -> list[bytes | None]:
-        """Bodies without those whose key was destroyed before they were sealed."""
-        used = {key for leaf in leaves if leaf.body is not None for key in leaf.body.keys}
-        dead = {key for key in used if not self._alive(key)}
-        if not dead:
-            return list(bodies)
-        return [
-            None if leaf.body is not None and not dead.isdisjoint(leaf.body.keys) else body
-            for leaf, body in zip(leaves, bodies, strict=True)
-        ]
+        self, owners: Sequence[tuple[str, ...] | None]
+    ) -> Sequence[tuple[str, ...] | None]:
+        """Owners without those whose key was destroyed before their content was sealed."""
+        sets = {ids for ids in owners if ids is not None}
+        dead = {ids for ids in sets if not all(map(self._alive, ids))}
+        return [None if ids in dead else ids for ids in owners] if dead else owners
 
     def _alive(self, key_id: str) -> bool:
         try:

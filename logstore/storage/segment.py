@@ -6,13 +6,15 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from logstore.formats import blocks
 from logstore.formats.columns import table
-from logstore.formats.leaf import Leaf
+from logstore.formats.group import Content
+from logstore.formats.leaf import parse, parse_all
 from logstore.formats.pins import ObjectPin
 from logstore.keys.keystore import KeyStore
 
@@ -23,17 +25,57 @@ ROW_GROUP = 16_384
 """Rows per row group of an index object."""
 
 _PART_BYTES = 4 * 2**20  # raw bytes of one body block; a busy person has several
+_SLICE = 8192  # leaves parsed at a time: their objects stay within the processor's cache
+_DESTROYED = "key.destroyed"
 _BODY_ROW_GROUP = 8 * 2**20  # encrypted bytes per row group of a body object
 _Row = tuple[int, tuple[str, ...], list[int], bytes]  # part, key ids, indexes, block
 _PLAIN_COLUMNS = {"id", "leaf", "index", "time_us", "recorded_us", "mono_us", "seq"}
 
 
-def index_bytes(leaves: Sequence[Leaf], raw: Sequence[bytes]) -> bytes:
+@dataclass(slots=True)
+class ClearPart:
+    """What the leaves of a segment say.
+
+    Attributes:
+        first: index of the first record.
+        count: how many.
+        moments: when the first and the last were recorded, microseconds since 1970 UTC.
+        keys: of each record the ids that open its body, or None where it has none.
+        destroyed: ids of keys that records say were destroyed.
+        tables: the index, in portions.
+    """
+
+    first: int
+    count: int
+    moments: tuple[int, int]
+    keys: list[tuple[str, ...] | None] = field(default_factory=list)
+    destroyed: list[str] = field(default_factory=list)
+    tables: list[pa.Table] = field(default_factory=list)
+
+
+def clear_part(raw: Sequence[bytes]) -> ClearPart:
+    """Parse the leaves of a segment, strictly.
+
+    Raises:
+        FormatError: one is not a leaf.
+    """
+    ends = parse(raw[0]), parse(raw[-1])
+    part = ClearPart(ends[0].index, len(raw), (ends[0].recorded_us, ends[1].recorded_us))
+    for start in range(0, len(raw), _SLICE):
+        piece = raw[start : start + _SLICE]
+        leaves = parse_all(piece)
+        part.tables.append(table(leaves, piece))
+        part.keys += [None if leaf.body is None else tuple(leaf.body.keys) for leaf in leaves]
+        part.destroyed += [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED]
+    return part
+
+
+def index_bytes(tables: Sequence[pa.Table]) -> bytes:
     """The index object of consecutive records: typed clear columns and the leaves."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    data = table(leaves, raw)
+    data = pa.concat_tables(tables)
     sink = pa.BufferOutputStream()
     coded: Any = [name for name in data.schema.names if name not in _PLAIN_COLUMNS]
     pq.write_table(
@@ -49,21 +91,27 @@ def index_bytes(leaves: Sequence[Leaf], raw: Sequence[bytes]) -> bytes:
 
 
 def body_bytes(
-    leaves: Sequence[Leaf],
-    bodies: Sequence[bytes | None],
+    owners: Sequence[tuple[str, ...] | None],
+    bodies: Sequence[Content | None],
     keys: KeyStore,
     context: blocks.BlockContext,
 ) -> bytes | None:
     """The body object of a segment, or None when no record of it has a body.
 
+    Args:
+        owners: of each record the ids that open its body, or None.
+        bodies: nonce32 || content of each, or None.
+        keys: where those keys are.
+        context: the segment.
+
     Raises:
         KeyDestroyed: a key was destroyed between append and seal: that content is left out by
             the caller first.
     """
-    owned: dict[tuple[str, ...], list[tuple[int, bytes]]] = {}
-    for offset, (leaf, body) in enumerate(zip(leaves, bodies, strict=True)):
-        if leaf.body is not None and body is not None:
-            owned.setdefault(tuple(leaf.body.keys), []).append((offset, body))
+    owned: dict[tuple[str, ...], list[tuple[int, Content]]] = {}
+    for offset, (ids, body) in enumerate(zip(owners, bodies, strict=True)):
+        if ids is not None and body is not None:
+            owned.setdefault(ids, []).append((offset, body))
     if not owned:
         return None
 
@@ -89,8 +137,8 @@ def _batches(key_sets: list[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]
         yield key_sets[start : start + 64]
 
 
-def _parts(entries: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    part: list[tuple[int, bytes]] = []
+def _parts(entries: list[tuple[int, Content]]) -> Iterator[list[tuple[int, Content]]]:
+    part: list[tuple[int, Content]] = []
     size = 0
     for entry in entries:
         if part and size + len(entry[1]) > _PART_BYTES:
