@@ -79,7 +79,7 @@ def proof(detail: Detail, standing: Standing, store: str, cells: int) -> list[Li
     out += labelled("verified", "✔ yes, leaf, chain and tree" if checked else "○ not yet", cells)
     out += labelled("leaf hash", leaf_hash(detail.leaf).hex(), cells)
     out += _links(detail, cells)
-    out += [(), line(("THIS LOG", "title")), (*line("  "), *summary(standing))]
+    out += [(), line(("THIS LOG", "title")), (*line("  "), *summary(standing, brief=cells < 72))]
     if detail.verified_to:
         out += labelled("answer read", f"under checkpoint {count(detail.verified_to)}", cells)
     for said in standing.lines[:200]:
