@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from support.console_pilot import press, settle
 from support.fake_explorer import session
@@ -65,14 +63,6 @@ def test_without_colour_it_looks_as_it_did(snap_compare, monkeypatch):
         await settle(pilot)
 
     assert snap_compare(ConsoleApp(session(5_000)), terminal_size=SMALL, run_before=go)
-
-
-def test_searching_looks_as_it_did(snap_compare):
-    async def go(pilot):
-        await pilot.pause(0.5)
-
-    app = ConsoleApp(session(100, select_waits=threading.Event()))
-    assert snap_compare(app, terminal_size=SMALL, run_before=go)
 
 
 def test_tampering_looks_as_it_did(snap_compare):
