@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logstore.disk import Disk, durable
-from logstore.errors import FormatError
+from logstore.errors import AirconError, FormatError
 from logstore.formats.checkpoint import peek_checkpoint
-from logstore.keys.keystore import KeyStore
+from logstore.formats.policy import Policy
+from logstore.keys.heads import RememberedHead
 
 MAX_LINE = 1_100_000
 """Longest line of remembered checkpoints in bytes; a longer one can not be read."""
@@ -52,15 +53,21 @@ def head_of(note: bytes, known_from: str, file: str = "") -> Head:
     return Head(checkpoint.origin, checkpoint.size, checkpoint.root, known_from, file)
 
 
-def key_store_head(keys: KeyStore) -> Head | None:
-    """The newest checkpoint that a key store has seen its log sign."""
-    remembered = keys.head.read()
+def key_store_head(path: Path, policy: Policy) -> Head | None:
+    """The newest checkpoint that a key store has seen its log sign; needs no passphrase.
+
+    Args:
+        path: the key store's directory.
+        policy: whom to trust; a checkpoint of others says nothing.
+    """
+    remembered = RememberedHead(path / "head", Disk()).read()
     if remembered is None:
         return None
     try:
-        return head_of(remembered[1], "the key store")
-    except FormatError:
+        head = Policy(policy.logs).check(remembered[1])
+    except AirconError:
         return None
+    return Head(head.origin, head.size, head.root, "the key store")
 
 
 class SeenFile:

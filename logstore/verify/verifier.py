@@ -67,6 +67,7 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     *,
     quick: bool = False,
     keys: KeyStore | None = None,
+    keys_path: Path | None = None,
     seen: Path | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
@@ -78,6 +79,8 @@ def verify_store(  # noqa: PLR0913 - the options of one command
         policy: trusted log keys and witnesses; None gives exit code 2.
         quick: only whole files, seals and signatures.
         keys: also decrypt every content and check it against its record.
+        keys_path: directory of the key store; without being opened it still tells the newest
+            checkpoint it has seen signed, so a log that was cut is noticed.
         seen: file of remembered checkpoints (`Places.seen`); read, and added to when all is well.
         progress: see `Progress`.
         workers: processes (quick: threads); by default one per core.
@@ -88,15 +91,20 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     if not store.is_dir():
         raise NotFound(f"there is no store at {store}", todo="Check --store.")
     report = Report(_requested(policy, quick=quick, content=keys is not None), quick=quick)
-    report.unproven = _unproven(quick=quick, content=keys is not None, seen=seen is not None)
+    report.unproven = _unproven(
+        quick=quick,
+        content=keys is not None,
+        seen=seen is not None or keys is not None or keys_path is not None,
+    )
     if policy is None:
         what = "no trust policy was given; keys that come with the data prove nothing"
         report.findings.append(Finding("no-policy", what))
         return report
+    keys_path = keys.path if keys_path is None and keys is not None else keys_path
     memory = None if seen is None else SeenFile(seen)
     request = Request(
         store, policy, quick, keys, workers or _cores(), SystemClock().wall_us(), memory,
-        None if keys is None else key_store_head(keys), progress,
+        None if keys_path is None else key_store_head(keys_path, policy), progress,
     )  # fmt: skip
     moment = _settled(store, policy, request)
     _judge_surroundings(moment, policy, report, request)

@@ -7,13 +7,12 @@ makes them. `verifier` looks again when something seems wrong.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from logstore.errors import AirconError, FormatError, TamperingFound
+from logstore.errors import AirconError, FormatError
 from logstore.formats.frontier import Frontier
 from logstore.formats.leaf import parse
 from logstore.formats.merkle import BLOCK_HEIGHT
@@ -32,7 +31,7 @@ from logstore.verify.surroundings import Listing
 from logstore.verify.walscan import WalScan, scan, wal_first
 
 _MAX_SEAL = 256 * 2**20
-_MAX_WAL = 2**34
+_MAX_WAL = 2**32
 _SEALED_MARK = b'"kind":"segment.sealed"'
 
 
@@ -189,11 +188,10 @@ class Viewer:
             view.claimed.add(pin.body.key)
         view.heads.append(head_of(proof.checkpoint, "the proof in a seal", key))
         view.edge = seal.edge()
-        if blocks is not None:
-            _add_blocks(blocks, seal)
-            if not _blocks_fit(blocks, view.edge):
-                what = "its block roots are not those of the tree it ends with"
-                view.findings.append(Finding("seal-changed", what, key, pin.first, pin.last))
+        if blocks is not None and not _blocks_fit(blocks, seal.blocks, view.edge):
+            what = "its block roots are not those of the tree it ends with"
+            view.findings.append(Finding("seal-changed", what, key, pin.first, pin.last))
+            return None
         return blocks
 
     # -- write-ahead files --------------------------------------------------------------------
@@ -295,18 +293,12 @@ def _named_like(listing: Listing, origin: str, first: int, count: int) -> list[s
     return [key for key in listing.files if key.startswith(prefixes) and key.endswith(name)]
 
 
-def _add_blocks(blocks: Frontier, seal: Seal) -> None:
+def _blocks_fit(blocks: Frontier, more: list[bytes], edge: Frontier) -> bool:
+    """Whether block roots, with these added, lead to the subtrees of the signed edge."""
     try:
-        blocks.extend(seal.blocks)
+        blocks.extend(more)
     except FormatError:
-        blocks.append(hashlib.sha256(b"not a block root").digest())
-
-
-def _blocks_fit(blocks: Frontier, edge: Frontier) -> bool:
-    """Whether block roots lead to the very subtrees of the tree's signed edge."""
+        return False
     whole = edge.size >> BLOCK_HEIGHT
     upper = edge.to_bytes()[8 : 8 + HASH * whole.bit_count()]
     return blocks.size == whole and blocks.to_bytes()[8:] == upper
-
-
-__all__ = ["LogView", "Segment", "TamperingFound", "Viewer"]

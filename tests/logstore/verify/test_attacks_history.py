@@ -129,6 +129,14 @@ def test_a_tail_cut_at_a_group_is_caught_by_the_key_store(evidence: Evidence) ->
     assert "the key store" in found.what
 
 
+def test_a_remembered_head_of_another_log_says_nothing(evidence: Evidence, tmp_path: Path) -> None:
+    other = make_evidence(tmp_path / "other", segments=0, tail=30)
+    (evidence.keys_path / "head").write_bytes((other.keys_path / "head").read_bytes())
+    assert evidence.verify(keys_path=evidence.keys_path).exit_code == 0
+    (evidence.keys_path / "head").write_bytes(b"\xff" * 9000)
+    assert evidence.verify(keys_path=evidence.keys_path).exit_code == 0
+
+
 def test_a_tail_cut_into_sealed_ground_contradicts_the_seals_themselves(
     evidence: Evidence,
 ) -> None:
@@ -154,6 +162,7 @@ def test_rolling_everything_back_to_an_older_copy_is_caught_by_memory(
     for options in (
         {"seen": evidence.seen_path},
         {"keys": keys},
+        {"keys_path": evidence.keys_path},
         {"seen": evidence.seen_path, "quick": True},
     ):
         found = named(evidence.verify(**options), "truncated")
