@@ -130,7 +130,7 @@ def parse_all(raw: Sequence[bytes]) -> list[Leaf]:
     """
     try:
         leaves = list(map(_decoder.decode, raw))
-        spelled = list(map(_encoder.encode, leaves)) == raw
+        spelled = _spelled(leaves, raw)
     except (msgspec.DecodeError, RecursionError):
         spelled = False
     hashes = spelled and all(
@@ -143,6 +143,16 @@ def parse_all(raw: Sequence[bytes]) -> list[Leaf]:
 
 
 _V = {VERSION}
+
+
+def _spelled(leaves: list[Leaf], raw: Sequence[bytes]) -> bool:
+    """Whether each leaf encodes to its bytes; one buffer for all spares an allocation for each."""
+    buffer = bytearray(MAX_LEAF)
+    for leaf, data in zip(leaves, raw, strict=True):
+        _encoder.encode_into(leaf, buffer)
+        if buffer != data:
+            return False
+    return True
 
 
 def leaf_hash(data: bytes) -> bytes:

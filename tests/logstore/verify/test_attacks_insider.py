@@ -343,7 +343,7 @@ def test_a_key_announced_a_second_time_is_named(tmp_path: Path) -> None:
 def test_a_body_left_out_of_its_object_is_named(forge_body: Any) -> None:
     evidence = forge_body(lambda data: rewritten(data, lambda table: table.slice(1)))
     report = evidence.verify()
-    assert at_fault(report, "body-missing", evidence, "body/") in {1, 2, 3}
+    assert at_fault(report, "body-missing", evidence, "body/") in {2, 4}, "first of either person"
     assert report.codes() == {"body-missing"}
 
 
