@@ -99,7 +99,7 @@ class _Group:
         self.bodies: list[bytes | None] = []
         self._tokens = tokens
         self._nonces = os.urandom(NONCE * count)
-        entropy = os.urandom(10 * (count + count // _KEYS_PER_RECORD + 2)).hex()
+        entropy = os.urandom(10 * count).hex()
         self._identifiers = uuid7s(self.wall // 1000, entropy)
 
     def add(self, record: Record, keys: list[KeyEntry], place: int) -> Receipt:
@@ -167,10 +167,12 @@ class GroupEncoder:
         Raises:
             NotDurable: new keys could not be stored.
         """
-        build = _Group(state, self._clock, len(records), self._tokens)
-        keys = [self._keys_or_error(record, build.wall, segment) for record in records]
-        for batch in _batches(self._keys.flush()):
-            build.add(key_created(batch), [], 0)
+        wall = self._clock.wall_us()
+        keys = [self._keys_or_error(record, wall, segment) for record in records]
+        created = [key_created(batch) for batch in _batches(self._keys.flush())]
+        build = _Group(state, self._clock, len(records) + len(created), self._tokens)
+        for record in created:
+            build.add(record, [], 0)
         outcomes: list[Receipt | Refusal] = []
         for place, (record, found) in enumerate(zip(records, keys, strict=True)):
             if isinstance(found, AirconError):

@@ -137,6 +137,18 @@ def test_unknown_people_share_a_key_per_conversation_else_per_source(store: Test
     assert d == e
 
 
+def test_records_about_crowds_make_many_keys_in_one_commit(store: TestStore) -> None:
+    with store.create() as log:
+        crowds = [
+            chat(f"meeting {n}", *(f"guest-{n}-{each}" for each in range(32))) for n in range(40)
+        ]
+        assert all(isinstance(outcome, Receipt) for outcome in log.append_batch(crowds))
+        log.seal()
+    reader = store.reader()
+    assert chain(reader).count("key.created") == 40 * 32 // 250 + 1
+    assert len(texts(reader)) == 40
+
+
 def test_sixteen_threads_share_commits_and_lose_nothing(store: TestStore) -> None:
     with store.create() as log:
         receipts: list[Receipt] = []
