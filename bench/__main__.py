@@ -38,6 +38,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}")
     parser.add_argument("--records", type=int, help="records of the large store (1,000,000)")
     parser.add_argument("--memory", type=int, nargs=2, metavar="N", help="sizes for peak memory")
+    parser.add_argument("--runs", type=int, help="repetitions beside a peer (5)")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it all run?")
     parser.add_argument("--peers", action="store_true", help="install and measure audit packages")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
@@ -59,6 +60,8 @@ def main() -> int:
     sizes = QUICK if given.quick else Sizes()
     if given.records:
         sizes = replace(sizes, corpus=given.records)
+    if given.runs:
+        sizes = replace(sizes, runs=given.runs)
     if given.memory:
         sizes = replace(sizes, memory=tuple(given.memory))
     taken: list[tuple[str, Row]] = []

@@ -53,7 +53,7 @@ def blanks(corpus: Corpus) -> dict[str, str | int]:
 
 def _questions(corpus: Corpus) -> Iterator[Row]:
     filled = blanks(corpus)
-    lines = _rg(corpus, "-F", str(filled["user"]))
+    lines = _rg(corpus, str(filled["user"]), "-F")
     for name, question in BY_NAME.items():
         values = {**filled, "text": INJECTION} if name == "injection-then-tool" else filled
         sql = question.fill(**values)
@@ -61,8 +61,8 @@ def _questions(corpus: Corpus) -> Iterator[Row]:
         yield Row(f"question: {name}", took, "ms", peers.no_ripgrep(), lines, _AIMS.get(name, ""))
 
 
-def _rg(corpus: Corpus, option: str, needle: str) -> float:
-    return peers.ripgrep_ms(corpus.jsonl, needle, option)
+def _rg(corpus: Corpus, needle: str, *options: str) -> float:
+    return peers.ripgrep_ms(corpus.jsonl, needle, *options)
 
 
 def _searches(corpus: Corpus) -> Iterator[Row]:
@@ -73,12 +73,12 @@ def _searches(corpus: Corpus) -> Iterator[Row]:
         wanted = Filter(text=needle)
         count = corpus.explorer.select(wanted).count
         took = warm_ms(lambda: corpus.explorer.select(wanted), runs=3)  # noqa: B023
-        floor = _rg(corpus, "-F", needle)
+        floor = _rg(corpus, needle, "-F")
         what = f"search, {said} ({count:,} hits)"
         yield Row(what, took, "ms", peers.no_ripgrep(), floor, aim)
     wanted = Filter(text="zorb[a-z]+-77[0-9]1", regex=True)
     took = warm_ms(lambda: corpus.explorer.select(wanted), runs=3)
-    yield Row("search, pattern", took, "ms", peers.no_ripgrep(), _rg(corpus, "-e", wanted.text))
+    yield Row("search, pattern", took, "ms", peers.no_ripgrep(), _rg(corpus, wanted.text))
 
 
 def _json_table(corpus: Corpus) -> float:

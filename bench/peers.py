@@ -102,7 +102,7 @@ def ripgrep_ms(path: Path, needle: str, *options: str, runs: int = 3) -> float:
     """Warm `rg --mmap -c` over a file, milliseconds, median; 0 without ripgrep."""
     if shutil.which("rg") is None:
         return 0.0
-    command = ["rg", "--mmap", "-c", *(options or ("-F",)), "--", needle, str(path)]
+    command = ["rg", "--mmap", "-c", *options, "-e", needle, str(path)]
 
     def search() -> None:
         subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # 1 means: no match

@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from logstore.formats import body
@@ -46,7 +47,9 @@ class Load:
         words = [
             "".join(rng.choices("abcdefghilmnoprstu", k=rng.randint(2, 9))) for _ in range(6000)
         ]
-        return [" ".join(rng.choices(words, k=150))[:930] for _ in range(4000)]
+        # As in any language, the n-th most frequent word has about 1/n of the first one's share.
+        share = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
+        return [" ".join(rng.choices(words, cum_weights=share, k=160))[:930] for _ in range(4000)]
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Plain dictionaries in aircon's own JSONL shape."""
