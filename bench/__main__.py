@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -57,6 +58,7 @@ def _measure(name: str) -> Measure:
 def main() -> int:
     """Run the benches that were named, or all."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its directory is removed
     sizes = QUICK if given.quick else Sizes()
     if given.records:
         sizes = replace(sizes, corpus=given.records)

@@ -73,7 +73,7 @@ class Load:
             version = "1.5.1" if n * 10 > self.records * 7 and person % 10 == 0 else "1.5.0"
             start = START_US + n * STEP_US
             yield {
-                "format": "aircon", "operation": "chat", "provider": "openai",
+                "aircon": 1, "operation": "chat", "provider": "openai",
                 "request_model": "support", "response_model": "support-" + version,
                 "model_version": version, "response_id": f"resp_{n:012x}",
                 "start_us": start, "end_us": start + 400_000 + n % 700_000,
