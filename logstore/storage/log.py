@@ -352,9 +352,7 @@ class Log:
     def _seal_one(self, old: OldWal) -> SegmentPin:
         intent = self._sealer.staged(old.first)
         if intent is None:
-            content = read_wal(old.path, self.origin)
-            raw = [leaf for group in content.groups for leaf in group.leaves]
-            intent = self._sealer.stage(raw, self._state.bodies(content), old.before.frontier)
+            intent = self._sealer.stage(*self._opened(old), old.before.frontier)
         self._sealer.publish(intent)
         index = self._pinned_at(intent)
         if index is None:
@@ -365,6 +363,12 @@ class Log:
         with self._committer as state:
             state.discard(old)
         return intent.pin
+
+    def _opened(self, old: OldWal) -> tuple[list[bytes], list[memoryview | None]]:
+        """Leaves and bodies of a write-ahead file; its ciphertext does not stay in memory."""
+        content = read_wal(old.path, self.origin)
+        raw = [leaf for group in content.groups for leaf in group.leaves]
+        return raw, self._state.bodies(content)
 
     def append_sealed(self, intent: Intent) -> int:
         """Pin a published segment on the log; returns the record's index."""
@@ -401,7 +405,7 @@ class Log:
         if limit is None or self._state.wal.offset < limit or self._closed:
             return
         if self._sealing is not None and not self._sealing.done():
-            if self._state.wal.offset > 3 * limit:
+            if self._state.wal.offset > 2 * limit:
                 self._sealing.result()  # back-pressure: sealing must keep up in the long run
             return
         if self._sealing is not None:
