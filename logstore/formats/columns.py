@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BASE_COLUMNS = (
-    "index", "id", "kind", "time_us", "recorded_us", "mono_us", "boot", "source", "seq", "by",
-    "subjects", "body_len",
+    "index", "id", "kind", "time_us", "recorded_us", "mono_us", "boot", "source", "seq",
+    "recorded_by", "subjects", "body_len",
 )  # fmt: skip
-"""Columns that every record has, before the allow-listed fields."""
+"""Columns that every record has, before the allow-listed fields.
+
+`recorded_by` is the leaf's `by`, which is a keyword of SQL.
+"""
 
 
 @functools.cache
@@ -39,7 +42,7 @@ def schema() -> pa.Schema:
     base = {
         "index": pa.int64(), "id": pa.string(), "kind": pa.string(), "time_us": pa.int64(),
         "recorded_us": pa.int64(), "mono_us": pa.int64(), "boot": pa.string(),
-        "source": pa.string(), "seq": pa.int64(), "by": pa.string(),
+        "source": pa.string(), "seq": pa.int64(), "recorded_by": pa.string(),
         "subjects": pa.list_(pa.string()), "body_len": pa.int64(),
     }  # fmt: skip
     fields = [pa.field(name, base[name]) for name in BASE_COLUMNS]

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CLEAR_COLUMNS = (
-    "index", "id", "kind", "time_us", "recorded_us", "source", "seq", "by", "subjects",
-    "body_len", *(field.column for field in FIELDS),
+    "index", "id", "kind", "time_us", "recorded_us", "source", "seq", "recorded_by",
+    "subjects", "body_len", *(field.column for field in FIELDS),
 )  # fmt: skip
 """Clear columns that queries see, in order; `subjects` holds key tokens."""
 

@@ -90,7 +90,7 @@ def _moment(column: str) -> str:
 
 _HEAD = (
     f'r.index, r.id, {_moment("r.time_us")} AS "time", r.time_us, '
-    f'{_moment("r.recorded_us")} AS recorded, r.recorded_us, r.source, r.seq, r."by", '
+    f"{_moment('r.recorded_us')} AS recorded, r.recorded_us, r.source, r.seq, r.recorded_by, "
     "r.subjects, r.body_len"
 )
 _CONTENT = (

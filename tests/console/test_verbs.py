@@ -156,20 +156,22 @@ def test_parquet_goes_to_a_new_file_and_is_recorded_as_an_export(
         assert again.code == 3
         assert "exists already" in again.err
         said = aircon(
-            "sql", "SELECT \"by\", note FROM events WHERE kind = 'access.export'", "--json"
+            "sql", "SELECT recorded_by, note FROM events WHERE kind = 'access.export'", "--json"
         )
         notes = [row for row in said.objects if f"case {name}" in str(row["note"])]
-        assert [row["by"] for row in notes] == ["tester"]
+        assert [row["recorded_by"] for row in notes] == ["tester"]
         assert str(target) in str(notes[0]["note"])
 
 
 def test_every_question_is_on_the_log_before_its_answer_is_seen(aircon: Aircon) -> None:
     aircon("search", "needle in the log", "--reason", "ticket 4711")
-    said = aircon("sql", "SELECT \"by\", note FROM events WHERE kind = 'access.query'", "--json")
+    said = aircon(
+        "sql", "SELECT recorded_by, note FROM events WHERE kind = 'access.query'", "--json"
+    )
     found = [row for row in said.objects if "needle in the log" in str(row["note"])]
     assert len(found) == 1
     assert "ticket 4711" in str(found[0]["note"])
-    assert found[0]["by"] == "tester"
+    assert found[0]["recorded_by"] == "tester"
 
 
 def test_opening_a_record_is_on_the_log(aircon: Aircon) -> None:

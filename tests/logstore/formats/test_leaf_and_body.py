@@ -133,6 +133,16 @@ def test_columns_cover_the_list_and_nothing_else() -> None:
     assert {"index", "leaf", "subjects", "body_len"} <= names
 
 
+def test_every_stored_column_can_be_named_in_sql_without_quotes() -> None:
+    import duckdb
+
+    connection = duckdb.connect()
+    said = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
+    keywords = {str(word) for (word,) in connection.execute(said).fetchall()}
+    assert "by" in keywords, "the leaf's own word for it would need quotes"
+    assert set(schema().names).isdisjoint(keywords)
+
+
 @given(st.binary(max_size=200), st.binary(min_size=32, max_size=32))
 def test_bodies_come_back_and_commitments_bind(raw: bytes, nonce: bytes) -> None:
     one = body.Body(raw=raw, format="otlp.span", subjects=["a"], session="s", note={"x": [1]})
