@@ -25,6 +25,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from logstore.errors import NotDurable
 _FS_IOC_GETFLAGS = 0x80086601
 _FS_IOC_SETFLAGS = 0x40086602
 _FS_IMMUTABLE_FL = 0x10
+_ZEROS = 2**20
 
 
 class AlreadyThere(FileExistsError):
@@ -91,6 +93,8 @@ class Disk:
         while not path.is_dir():
             missing.append(path)
             path = path.parent
+        if path.parent.exists():  # a crash may have come between its making and its flush
+            self.sys_fsync_dir(path.parent)
         for each in reversed(missing):
             with contextlib.suppress(FileExistsError):
                 each.mkdir(mode=mode)
@@ -136,12 +140,14 @@ class Disk:
         """Give a flushed file its final, create-only name; its old name goes away.
 
         Raises:
-            AlreadyThere: the name exists; nothing was changed.
+            AlreadyThere: the name exists, durably; nothing was changed.
         """
         with durable(f"publish {path.name}"):
             try:
                 self.sys_link(staged, path)
             except FileExistsError:
+                # Perhaps we gave it that name and died before the flush; callers rely on it now.
+                self.sys_fsync_dir(path.parent)
                 raise AlreadyThere(errno.EEXIST, "name exists", str(path)) from None
             self.sys_fsync_dir(path.parent)
             self.sys_unlink(staged)  # before the flag: an immutable file can not lose a name
@@ -158,21 +164,29 @@ class Disk:
     def remove(self, path: Path, *, shred: bool = False) -> None:
         """Remove a name; with `shred`, overwrite the bytes with zeros first. Missing is fine.
 
-        Bytes that have another name too (a crash between link and unlink) are not overwritten.
+        Bytes that have another name too (a crash between link and unlink) are not overwritten,
+        and never those behind a symbolic link: somebody else chose what it points to.
         """
-        if not path.exists():
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
             return
-        if shred and path.stat().st_nlink == 1:
-            with contextlib.suppress(PermissionError):
-                path.chmod(0o600)
-            fd = os.open(path, os.O_WRONLY)
-            try:
-                self.write_all(fd, bytes(os.fstat(fd).st_size), 0)
-                self.sys_fsync(fd)
-            finally:
-                os.close(fd)
-        self.sys_unlink(path)
-        self.sys_fsync_dir(path.parent)
+        with durable(f"remove {path.name}"):
+            if shred and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                self._overwrite(path, found.st_size)
+            self.sys_unlink(path)
+            self.sys_fsync_dir(path.parent)
+
+    def _overwrite(self, path: Path, size: int) -> None:
+        with contextlib.suppress(PermissionError):
+            _make_writable(path)
+        fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            for start in range(0, size, _ZEROS):
+                self.write_all(fd, bytes(min(_ZEROS, size - start)), start)
+            self.sys_fsync(fd)
+        finally:
+            os.close(fd)
 
     def sweep(self, directory: Path) -> None:
         """Remove temporary files that a crash left; only while nobody else writes there."""
@@ -193,6 +207,14 @@ def durable(what: str) -> Iterator[None]:
             kept="Everything acknowledged before is on disk and unchanged.",
             todo=_advice(error),
         ) from error
+
+
+def _make_writable(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
 
 
 def _advice(error: OSError) -> str:
@@ -238,11 +260,18 @@ def lock_file(path: Path, *, wait: bool) -> int | None:
 
     The kernel drops the lock when the process ends, however it ends. Returns None when another
     process holds it and `wait` is false.
+
+    Raises:
+        NotDurable: the file can not be opened for writing, or is a symbolic link.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with durable(f"open {path.name}"):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
         return None
+    except BaseException:  # an interruption while waiting, or after the lock was won
+        os.close(fd)
+        raise
     return fd

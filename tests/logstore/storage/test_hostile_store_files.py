@@ -1,0 +1,97 @@
+"""Links and odd files that somebody planted in a store directory harm nothing outside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from support.stores import TestStore, chat, texts
+
+from logstore.disk import AlreadyThere, Disk, lock_file
+from logstore.errors import AirconError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TestStore:
+    store = TestStore(tmp_path)
+    with store.create() as log:
+        log.append(chat("hello", "maria"))
+    return store
+
+
+def places(store: TestStore) -> list[Path]:
+    return [store.path, next((store.path / "log").iterdir()), next((store.path / "wal").iterdir())]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["store", "log", "wal"])
+def test_cleaning_up_never_overwrites_what_a_planted_link_points_to(
+    store: TestStore, place: int
+) -> None:
+    precious = store.base / "precious.txt"
+    precious.write_text("not aircon's")
+    (places(store)[place] / ".evil.tmp").symlink_to(precious)
+    (places(store)[place] / ".gone.tmp").symlink_to(store.base / "nowhere")
+    os.mkfifo(places(store)[place] / ".pipe.tmp")
+    store.open().close()
+    assert precious.read_text() == "not aircon's"
+    assert not list(places(store)[place].glob(".*.tmp"))
+
+
+def open_and_seal(store: TestStore) -> None:
+    with store.open() as log:
+        log.append(chat("x", "maria"))
+        log.seal()
+
+
+@pytest.mark.parametrize("name", ["writer.lock", "seal.lock"])
+def test_a_lock_file_that_is_a_link_is_refused_and_creates_nothing(
+    store: TestStore, name: str
+) -> None:
+    lock = places(store)[2] / name
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(store.base / "made-elsewhere")
+    with pytest.raises(AirconError, match=name):
+        open_and_seal(store)
+    assert not (store.base / "made-elsewhere").exists()
+
+
+def test_an_interrupted_wait_for_a_lock_leaves_no_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(fd: int, operation: int) -> None:
+        raise KeyboardInterrupt
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr("logstore.disk.fcntl.flock", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lock_file(tmp_path / "lock", wait=True)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_name_that_exists_already_is_flushed_before_anybody_relies_on_it(tmp_path: Path) -> None:
+    flushed: list[Path] = []
+
+    class Watched(Disk):
+        def sys_fsync_dir(self, path: Path) -> None:
+            flushed.append(path)
+            super().sys_fsync_dir(path)
+
+    disk = Watched(immutable=False)
+    (tmp_path / "a").mkdir()
+    os.link(disk.stage(tmp_path / "a" / "x", b"1"), tmp_path / "a" / "x")  # and died here
+    with pytest.raises(AlreadyThere):
+        disk.create(tmp_path / "a" / "x", b"1")
+    assert tmp_path / "a" in flushed
+    flushed.clear()
+    disk.make_directory(tmp_path / "a")
+    assert flushed == [tmp_path]
+
+
+def test_a_store_with_blanks_and_other_scripts_in_its_path_works(tmp_path: Path) -> None:
+    store = TestStore(tmp_path / "mit Leerzeichen ünd 日本")
+    store.base.mkdir()
+    with store.create() as log:
+        log.append(chat("hello", "maria"))
+        log.seal()
+    assert list(texts(store.reader()).values()) == ["hello"]
