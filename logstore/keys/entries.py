@@ -9,7 +9,10 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from logstore.errors import FormatError, TamperingFound
+from logstore.errors import FormatError, TamperingFound, UsageError
+
+MAX_IDENTITY = 65_536
+"""Longest identity in bytes of UTF-8."""
 
 
 class KeyEntry(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
@@ -88,3 +91,20 @@ def commitment(entry: KeyEntry) -> str:
 def identity_tag(secret: bytes, scope: str, identity: str) -> bytes:
     """Keyed hash by which a destroyed identity is recognised."""
     return hmac.digest(secret, f"{scope}\0{identity}".encode(), "sha256")[:16]
+
+
+def check_identity(identity: str) -> None:
+    """Refuse an identity that a page could not hold: it could be written and never read again.
+
+    Raises:
+        UsageError: it is not Unicode text, or longer than `MAX_IDENTITY`.
+    """
+    try:
+        fits = isinstance(identity, str) and len(identity.encode()) <= MAX_IDENTITY
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise UsageError(
+            "a person, conversation or source must be named by Unicode text"
+            f" of at most {MAX_IDENTITY} bytes"
+        )

@@ -10,16 +10,20 @@ Rules:
    *other* slot (this rename is the moment it happens), then overwrites the old slot and journal.
    Backups and old pages of the former generation are ciphertext under a key that is gone.
 4. A destroyed identity leaves a keyed tombstone and is never given a fresh key silently.
-5. The caller holds the log's writer lock while it calls anything that writes here.
+5. The caller holds the log's writer lock while it calls anything that writes here. Readers hold
+   none: opening and catching up only read, so they can not undo what a writer is doing, and look
+   again when a new KEK came into force meanwhile.
+6. A page that could not be flushed is cut off again and its keys are forgotten: a key is used only
+   while it is on disk.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
 import secrets
-from base64 import b64decode, b64encode
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,19 +34,28 @@ from logstore.disk import Disk, durable
 from logstore.errors import KeyDestroyed, KeyUnavailable, NotFound, TamperingFound, UsageError
 from logstore.formats import frame
 from logstore.formats.note import Signer
-from logstore.keys.entries import KeyEntry, Tombstone, identity_tag, open_page, seal_page
+from logstore.keys.entries import (
+    KeyEntry,
+    Tombstone,
+    check_identity,
+    identity_tag,
+    open_page,
+    seal_page,
+)
 from logstore.keys.heads import RememberedHead
 from logstore.keys.holders import KekHolder
+from logstore.keys.ring import LOCAL, KeyRing
+from logstore.keys.slots import Slots, holder_name, journal_path
 from logstore.keys.walkeys import WalKeys
 
-_SLOTS = ("slot-a", "slot-b")
-_FORMAT = "aircon-kek/1"
-_LOCAL = "local"
 _NAME = re.compile(r"journal-(\d{8})")
+_LOOKS = 10  # at a key store that changes under our eyes
 
 
 class KeyStore:
     """Keys, identities and the signing key of one log; see the module text for its rules.
+
+    Threads may share it: one that writes and any number that read.
 
     Attributes:
         path: its directory, mode 0700.
@@ -58,11 +71,15 @@ class KeyStore:
         self.generation = 0
         self.head = RememberedHead(path / "head", disk)
         self._disk = disk
+        self._slots = Slots(path, disk)
+        self._seen = self._slots.signature()
         self._kek = b""
+        self._opened = (b"", b"")  # a sealed KEK and the KEK: opening one takes a tenth of a second
         self._journal: int | None = None
         self._offset = 0
         self._pending: list[KeyEntry | Tombstone] = []
-        self._forget()
+        self._ring = KeyRing()
+        self._lock = threading.RLock()  # guards everything but look-ups in the ring
         self.wal_keys = WalKeys(path, disk, self._kek, 0)
 
     # -- life ---------------------------------------------------------------------------------
@@ -76,13 +93,13 @@ class KeyStore:
         Raises:
             UsageError: there is one already; it is never replaced.
         """
-        if any((path / slot).exists() for slot in _SLOTS):
+        store = cls(path, holder, disk or Disk())
+        if store._slots.exist():
             raise UsageError(
                 f"there is a key store at {path} already",
                 kept="It was not touched.",
                 todo="Open it, or choose another place with --keys.",
             )
-        store = cls(path, holder, disk or Disk())
         store._make(origin)
         return store
 
@@ -95,11 +112,11 @@ class KeyStore:
         Raises:
             UsageError: there is a key store of another log.
         """
-        if not any((path / slot).exists() for slot in _SLOTS):
-            return cls.create(path, holder, origin=origin, disk=disk)
         store = cls(path, holder, disk or Disk())
+        if not store._slots.exist():
+            return cls.create(path, holder, origin=origin, disk=disk)
         store._load()
-        if not store._by_id:
+        if not store._ring.by_id:
             store._make_secrets(origin)
         if store.signer().verifier().name != origin:
             raise UsageError(f"the key store at {path} belongs to another log")
@@ -107,20 +124,19 @@ class KeyStore:
 
     def _make(self, origin: str) -> None:
         self._disk.make_directory(self.path, 0o700)
-        self._kek = secrets.token_bytes(32)
-        self._write_journal(1, [])
-        self._write_slot(1, self._kek)
-        self._load()
+        kek = secrets.token_bytes(32)
+        self._write_journal(1, kek, [])
+        self._bring_into_force(1, kek)
         self._make_secrets(origin)
 
     def _make_secrets(self, origin: str) -> None:
         for name in (f"signer {origin}", "root"):
-            self._issue(_LOCAL, name, "")
+            self._issue(LOCAL, name, "")
         self.flush()
 
     @classmethod
     def open(cls, path: Path, holder: KekHolder, *, disk: Disk | None = None) -> KeyStore:
-        """Open a key store.
+        """Open a key store; changes nothing on disk.
 
         Raises:
             NotFound: there is none.
@@ -132,17 +148,42 @@ class KeyStore:
 
     def close(self) -> None:
         """Close files; keys already handed out stay usable by their callers."""
-        self.head.close()
+        with self._lock:
+            self.head.close()
+            self._close_journal()
+
+    def _close_journal(self) -> None:
         if self._journal is not None:
             os.close(self._journal)
             self._journal = None
 
     def catch_up(self) -> None:
         """Read what another process of this machine has added or destroyed since."""
-        if self._journal is None or os.fstat(self._journal).st_nlink == 0:
-            self._load()
-        elif os.fstat(self._journal).st_size != self._offset:
-            self._read_pages()
+        with self._lock:
+            if self._journal is None or self._slots.signature() != self._seen:
+                self._load()
+            elif os.fstat(self._journal).st_size != self._offset:
+                self._offset = self._read_pages(self._journal, self._offset, self._ring)
+
+    def tidy(self) -> None:
+        """Finish a rotation that a crash interrupted: overwrite what is not in force.
+
+        Only with the writer lock held: to anybody else a rotation under way looks the same.
+        """
+        with self._lock:
+            journals = [self.path / name for name in self._other_journals()]
+            if not (journals or self._slots.others(self.generation) or self.wal_keys.others()):
+                return
+            self._disk.sys_fsync_dir(self.path)  # the slot in force, before the other one is gone
+            self._slots.shred_others(self.generation)
+            for path in journals:
+                self._disk.remove(path, shred=True)
+            self.wal_keys.shred_others()
+            self._seen = self._slots.signature()
+
+    def _other_journals(self) -> list[str]:
+        found = (_NAME.fullmatch(path.name) for path in sorted(self.path.glob("journal-*")))
+        return [name[0] for name in found if name and int(name[1]) != self.generation]
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -151,11 +192,14 @@ class KeyStore:
 
         Raises:
             KeyDestroyed: this identity's keys were destroyed; it gets no fresh one.
+            UsageError: the identity is not text.
         """
-        entry = self._by_owner.get((scope, identity, month))
+        ring = self._ring
+        entry = ring.by_owner.get((scope, identity, month))
         if entry is not None:
             return entry
-        if self._tags and identity_tag(self._root, scope, identity) in self._tags:
+        check_identity(identity)
+        if ring.mourns and ring.knows_tag(identity_tag(ring.root, scope, identity)):
             raise KeyDestroyed(
                 "this record concerns a person whose keys were destroyed; it was not stored",
                 kept="Everything stored before is unchanged.",
@@ -170,216 +214,189 @@ class KeyStore:
             KeyDestroyed: it was destroyed.
             KeyUnavailable: it was never here.
         """
-        entry = self._by_id.get(key_id)
+        ring = self._ring
+        entry = ring.by_id.get(key_id)
         if entry is not None:
             return entry
-        if key_id in self._destroyed:
+        if ring.was_destroyed(key_id):
             raise KeyDestroyed(f"key {key_id} was destroyed; its content is gone for good")
         raise KeyUnavailable(f"key {key_id} is not in this key store")
 
     def keys_of(self, identity: str) -> list[KeyEntry]:
         """Every key of a person, over all months."""
-        return [e for e in self._by_id.values() if e.scope == "subject" and e.identity == identity]
+        return [e for e in self._ring.all() if e.scope == "subject" and e.identity == identity]
 
     def entries(self) -> Iterable[KeyEntry]:
         """Every key that belongs to a person, conversation or source."""
-        return (entry for entry in self._by_id.values() if entry.scope != _LOCAL)
+        return (entry for entry in self._ring.all() if entry.scope != LOCAL)
 
     def flush(self) -> list[KeyEntry]:
         """Make new keys durable; returns them, oldest first.
 
         Raises:
-            NotDurable: the disk refused; the keys must not be used.
+            NotDurable: the disk refused; the keys are forgotten again.
         """
-        if not self._pending:
-            return []
-        page, self._pending = self._pending, []
-        if self._journal is None:
-            raise KeyUnavailable("the key store is closed")
-        sealed = seal_page(self._kek, page, os.urandom(12), self._place(self._offset))
+        with self._lock:
+            if not self._pending:
+                return []
+            if self._journal is None:
+                self.drop_pending()
+                raise KeyUnavailable("the key store is closed")
+            try:
+                self._offset = self._write_page(self._journal, self._pending)
+            except BaseException:
+                self.drop_pending()
+                with contextlib.suppress(OSError):  # a reopened journal must not take it for whole
+                    self._disk.sys_truncate(self._journal, self._offset)
+                self._close_journal()  # never flushed again through this descriptor
+                raise
+            page, self._pending = self._pending, []
+            return [item for item in page if isinstance(item, KeyEntry)]
+
+    def _write_page(self, journal: int, page: list[KeyEntry | Tombstone]) -> int:
+        place = _place(self.generation, self._offset)
+        data = frame.encode(frame.KEY_PAGE, seal_page(self._kek, page, os.urandom(12), place))
         with durable("store new keys"):
-            if os.fstat(self._journal).st_size > self._offset:  # a torn page of a crash
-                self._disk.sys_truncate(self._journal, self._offset)
-            data = frame.encode(frame.KEY_PAGE, sealed)
-            end = self._disk.write_all(self._journal, data, self._offset)
-            self._disk.sys_fdatasync(self._journal)
-        self._offset = end
-        return [item for item in page if isinstance(item, KeyEntry)]
+            if os.fstat(journal).st_size > self._offset:  # a torn page of a crash
+                self._disk.sys_truncate(journal, self._offset)
+            end = self._disk.write_all(journal, data, self._offset)
+            self._disk.sys_fdatasync(journal)
+        return end
 
     def drop_pending(self) -> None:
         """Forget keys that were obtained but not flushed."""
-        for item in self._pending:
-            if isinstance(item, KeyEntry):
-                self._by_id.pop(item.id, None)
-                self._by_owner.pop((item.scope, item.identity, item.month), None)
-        self._pending = []
+        with self._lock:
+            for item in self._pending:
+                if isinstance(item, KeyEntry):
+                    self._ring.drop(item)
+            self._pending = []
 
     def destroy(self, key_ids: Iterable[str]) -> list[str]:
         """Destroy keys for good; returns the ids that were still here (rule 3)."""
-        doomed = [self._by_id[key_id] for key_id in set(key_ids) if key_id in self._by_id]
-        if not doomed:
-            return []
-        self.flush()
-        for entry in doomed:
-            tag = identity_tag(self._root, entry.scope, entry.identity)
-            self._tombstones.append(Tombstone(entry.id, tag, entry.month))
-            del self._by_id[entry.id]
-        self._rotate([*self._by_id.values(), *self._tombstones])
-        return [entry.id for entry in doomed]
+        with self._lock:
+            wanted = set(key_ids)
+            if not wanted:
+                return []
+            self.flush()
+            self.catch_up()
+            ring = self._ring
+            doomed = [ring.by_id[key_id] for key_id in wanted if key_id in ring.by_id]
+            if not doomed:
+                return []
+            stones = [
+                Tombstone(e.id, identity_tag(ring.root, e.scope, e.identity), e.month)
+                for e in doomed
+            ]
+            living = [entry for entry in ring.all() if entry.id not in wanted]
+            self._rotate([*living, *ring.tombstones, *stones])
+            return [entry.id for entry in doomed]
 
     # -- the store's own secrets --------------------------------------------------------------
 
     def signer(self) -> Signer:
         """The log's signing key."""
-        for entry in self._by_id.values():
-            if entry.scope == _LOCAL and entry.identity.startswith("signer "):
+        for entry in self._ring.all():
+            if entry.scope == LOCAL and entry.identity.startswith("signer "):
                 return Signer(entry.identity.removeprefix("signer "), entry.key)
         raise KeyUnavailable("the key store holds no signing key")
 
     def purpose_key(self, purpose: str) -> bytes:
         """A 32-byte key for one local purpose, e.g. ``workingcopy``; stable over KEK changes."""
         info = b"aircon/purpose/v1\0" + purpose.encode()
-        return HKDFExpand(hashes.SHA256(), 32, info).derive(self._root)
+        return HKDFExpand(hashes.SHA256(), 32, info).derive(self._ring.root)
 
     # -- files --------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        self._by_id: dict[str, KeyEntry] = {}
-        self._by_owner: dict[tuple[str, str, str], KeyEntry] = {}
-        self._tombstones: list[Tombstone] = []
-        self._destroyed: set[str] = set()
-        self._tags: set[bytes] = set()
-        self._root = b""
-
     def _issue(self, scope: str, identity: str, month: str) -> KeyEntry:
         entry = KeyEntry(secrets.token_hex(16), scope, identity, month, 0, secrets.token_bytes(32))
-        self._remember(entry)
+        self._ring.add(entry)
         self._pending.append(entry)
         return entry
 
-    def _remember(self, item: KeyEntry | Tombstone) -> None:
-        if isinstance(item, Tombstone):
-            self._tombstones.append(item)
-            self._destroyed.add(item.id)
-            self._tags.add(item.tag)
-            return
-        self._by_id[item.id] = item
-        self._by_owner[(item.scope, item.identity, item.month)] = item
-        if item.scope == _LOCAL and item.identity == "root":
-            self._root = item.key
-
     def _load(self) -> None:
-        generation, sealed = self._slot_in_force()
-        if generation != self.generation or not self._kek:
-            self._kek = self.holder.open(sealed, generation)
-        self.generation = generation
-        if self._journal is not None:
-            os.close(self._journal)
-        self._journal = os.open(self._journal_path(generation), os.O_RDWR)
-        self._offset = 0
-        self._pending = []
-        self._forget()
-        self._read_pages()
-        self.wal_keys = WalKeys(self.path, self._disk, self._kek, generation)
-        self._shred_leftovers()
+        with self._lock:
+            for look in range(_LOOKS):
+                seen = self._slots.signature()
+                try:
+                    self._read_journal()
+                except (NotFound, FileNotFoundError, TamperingFound):
+                    # A rotation overwrites and removes what was in force a moment ago.
+                    if self._slots.signature() == seen or look == _LOOKS - 1:
+                        raise
+                    continue
+                if self._slots.signature() == seen:
+                    break
+            self._seen = seen
 
-    def _read_pages(self) -> None:
-        if self._journal is None:
-            return
-        size = os.fstat(self._journal).st_size
-        data = os.pread(self._journal, size - self._offset, self._offset)
-        base = self._offset
+    def _read_journal(self) -> None:
+        generation, sealed = self._slots.in_force()
+        if sealed != self._opened[0]:
+            self._opened = (sealed, self.holder.open(sealed, generation))
+        kek = self._opened[1]
+        journal = _open_journal(journal_path(self.path, generation))
+        self._close_journal()
+        self._journal, self._kek, self.generation = journal, kek, generation
+        ring = KeyRing()
+        self._offset = self._read_pages(journal, 0, ring)
+        self._pending = []
+        self._ring = ring
+        self.wal_keys = WalKeys(self.path, self._disk, kek, generation)
+
+    def _read_pages(self, journal: int, base: int, ring: KeyRing) -> int:
+        """Take in the pages from an offset on; returns the offset behind the last whole one."""
+        data = os.pread(journal, os.fstat(journal).st_size - base, base)
+        end = base
         for page in frame.scan(data):
-            place = self._place(base + page.start)
+            place = _place(self.generation, base + page.start)
             for item in open_page(self._kek, bytes(page.payload), place):
-                self._remember(item)
-            self._offset = base + page.end
-        damage = frame.resumes_after(data, self._offset - base)
-        if damage is not None:
+                ring.add(item)
+            end = base + page.end
+        if frame.resumes_after(data, end - base) is not None:
             raise TamperingFound(
-                f"the key journal is damaged at byte {self._offset}, with whole pages behind it",
+                f"the key journal is damaged at byte {end}, with whole pages behind it",
                 todo="Restore the key store from a backup; the log itself is not affected.",
             )
+        return end
 
-    def _place(self, offset: int) -> bytes:
-        return b"aircon/keys/v1\0" + self.generation.to_bytes(8, "big") + offset.to_bytes(8, "big")
-
-    def _journal_path(self, generation: int) -> Path:
-        return self.path / f"journal-{generation:08d}"
-
-    def _slot_in_force(self) -> tuple[int, bytes]:
-        slots = []
-        for name in _SLOTS:
-            slot = _read_slot(self.path / name)
-            if slot is not None and self._journal_path(slot[0]).exists():
-                slots.append(slot)
-        if not slots:
-            raise NotFound(
-                f"there is no key store at {self.path}",
-                todo="Give its place with --keys, or create a store with `aircon init`.",
-            )
-        return max(slots)
-
-    def _write_slot(self, generation: int, kek: bytes) -> None:
-        fields = {
-            "format": _FORMAT,
-            "holder": self.holder.name,
-            "generation": generation,
-            "sealed": b64encode(self.holder.seal(kek, generation)).decode(),
-        }
-        slot = self.path / _SLOTS[generation % 2]
-        self._disk.replace(slot, json.dumps(fields, indent=1).encode() + b"\n")
-
-    def _write_journal(self, generation: int, items: list[KeyEntry | Tombstone]) -> None:
-        self.generation = generation
+    def _write_journal(
+        self, generation: int, kek: bytes, items: list[KeyEntry | Tombstone]
+    ) -> None:
         data = b""
         for start in range(0, len(items), 4096):
             page = items[start : start + 4096]
-            sealed = seal_page(self._kek, page, os.urandom(12), self._place(len(data)))
-            data += frame.encode(frame.KEY_PAGE, sealed)
-        self._disk.replace(self._journal_path(generation), data)
+            place = _place(generation, len(data))
+            data += frame.encode(frame.KEY_PAGE, seal_page(kek, page, os.urandom(12), place))
+        self._disk.replace(journal_path(self.path, generation), data)
 
     def _rotate(self, items: list[KeyEntry | Tombstone]) -> None:
-        generation, old_kek = self.generation, self._kek
-        self._kek = secrets.token_bytes(32)
+        generation, kek = self.generation + 1, secrets.token_bytes(32)
+        self.wal_keys.rewrap(kek, generation)
+        self._write_journal(generation, kek, items)
         try:
-            self.wal_keys.rewrap(self._kek, generation + 1)
-            self._write_journal(generation + 1, items)
-            self._write_slot(generation + 1, self._kek)
+            self._bring_into_force(generation, kek)
         except BaseException:
-            self.generation, self._kek = generation, old_kek
+            self._close_journal()  # nobody knows which is in force: `catch_up` looks
             raise
+        self.tidy()
+
+    def _bring_into_force(self, generation: int, kek: bytes) -> None:
+        sealed = self.holder.seal(kek, generation)
+        self._opened = (sealed, kek)
+        self._slots.write(generation, sealed, self.holder.name)
         self._load()
 
-    def _shred_leftovers(self) -> None:
-        """Finish a rotation: overwrite slots, journals and WAL keys of other generations."""
-        for name in _SLOTS:
-            slot = _read_slot(self.path / name)
-            if slot is not None and slot[0] != self.generation:
-                self._disk.remove(self.path / name, shred=True)
-        for path in sorted(self.path.glob("journal-*")):
-            found = _NAME.fullmatch(path.name)
-            if found and int(found[1]) != self.generation:
-                self._disk.remove(path, shred=True)
-        self.wal_keys.shred_other_generations()
 
-
-def _read_slot(path: Path) -> tuple[int, bytes] | None:
+def _open_journal(path: Path) -> int:
     try:
-        fields = json.loads(path.read_bytes())
-        if fields["format"] != _FORMAT:
-            return None
-        return int(fields["generation"]), b64decode(fields["sealed"], validate=True)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a reader on a read-only file system, or without permission to write
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
-def holder_name(path: Path) -> str | None:
-    """Which kind of holder seals the KEK of a key store (``passphrase``, ``none``), or None."""
-    for name in _SLOTS:
-        try:
-            fields = json.loads((path / name).read_bytes())
-            return str(fields["holder"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return None
+def _place(generation: int, offset: int) -> bytes:
+    return b"aircon/keys/v1\0" + generation.to_bytes(8, "big") + offset.to_bytes(8, "big")
+
+
+__all__ = ["KeyStore", "holder_name"]

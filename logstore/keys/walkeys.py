@@ -66,12 +66,17 @@ class WalKeys:
             twin = WalKeys(self._path, self._disk, kek, generation)
             self._disk.replace(self._file(first, generation), twin._wrap(key, first))
 
-    def shred_other_generations(self) -> None:
+    def others(self) -> list[Path]:
+        """Wrapped keys that belong to another KEK."""
+        found = (
+            (path, _NAME.fullmatch(path.name)) for path in sorted(self._path.glob("wal-*.key"))
+        )
+        return [path for path, name in found if name and int(name[2]) != self._generation]
+
+    def shred_others(self) -> None:
         """Destroy wrapped keys that belong to another KEK."""
-        for path in sorted(self._path.glob("wal-*.key")):
-            found = _NAME.fullmatch(path.name)
-            if found and int(found[2]) != self._generation:
-                self._disk.remove(path, shred=True)
+        for path in self.others():
+            self._disk.remove(path, shred=True)
 
     def _firsts(self) -> list[int]:
         found = (_NAME.fullmatch(path.name) for path in sorted(self._path.glob("wal-*.key")))

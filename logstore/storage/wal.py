@@ -7,6 +7,7 @@ removed after its segment is sealed and published.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -56,9 +57,16 @@ class WalWriter:
             NotDurable: it is not on disk; the writer must not be used again.
         """
         frame.finish(frame.WAL_GROUP, data)
-        with durable("append to the write-ahead log"):
-            self._disk.write_all(self._fd, memoryview(data), self.offset)
-            self._disk.sys_fdatasync(self._fd)
+        try:
+            with durable("append to the write-ahead log"):
+                self._disk.write_all(self._fd, memoryview(data), self.offset)
+                self._disk.sys_fdatasync(self._fd)
+        except NotDurable:
+            # After a failed flush the page cache may show a group that the disk does not have:
+            # whoever opens the log next would build on it.
+            with contextlib.suppress(OSError):
+                self._disk.sys_truncate(self._fd, self.offset)
+            raise
         self.offset += len(data)
 
     def size_on_disk(self) -> int:
@@ -114,23 +122,42 @@ def read_wal(path: Path, origin: str) -> WalContent:
         raise TamperingFound(f"{path.name} does not start with a write-ahead header")
     first = _header_first(head, origin, path)
     groups, end = _groups(data, head.end, first, path)
-    resumed = frame.resumes_after(data, end)
-    if resumed is not None:
-        raise TamperingFound(
-            f"{path.name} is damaged at byte {end} with whole frames from byte {resumed} on",
-            kept="A crash tears only the end of a file, so nothing was cut.",
-            todo="Keep a copy of the store, then run `aircon verify`.",
-        )
+    _refuse_damage(data, end, path)
     return WalContent(first, groups, end, len(data) - end)
 
 
-def groups_from(path: Path, offset: int, index: int) -> tuple[list[Group], int]:
-    """Whole groups that another process appended behind an offset; (groups, new offset)."""
+def groups_from(
+    path: Path, offset: int, index: int, *, whole: bool = False
+) -> tuple[list[Group], int]:
+    """Whole groups that another process appended behind an offset; (groups, new offset).
+
+    Args:
+        path: the file.
+        offset: where the first of them starts.
+        index: the record it starts with.
+        whole: nobody is writing now, so damage before whole frames is not a write in flight.
+
+    Raises:
+        TamperingFound: groups that do not follow each other, or damage in the middle.
+    """
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read()
     groups, end = _groups(data, 0, index, path)
+    if whole:
+        _refuse_damage(data, end, path, offset)
     return groups, offset + end
+
+
+def _refuse_damage(data: bytes, end: int, path: Path, base: int = 0) -> None:
+    resumed = frame.resumes_after(data, end)
+    if resumed is not None:
+        raise TamperingFound(
+            f"{path.name} is damaged at byte {base + end}"
+            f" with whole frames from byte {base + resumed} on",
+            kept="A crash tears only the end of a file, so nothing was cut.",
+            todo="Keep a copy of the store, then run `aircon verify`.",
+        )
 
 
 def wal_files(directory: Path) -> list[Path]:

@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,10 @@ class WriterState:
 
     def refresh(self) -> None:
         """Catch up with whatever other writers did since the lease was last held."""
+        generation = self._keys.generation
         self._keys.catch_up()
+        if self._keys.generation != generation:
+            self._keys.tidy()
         files = wal_files(self._directory)
         if not self._open or not files or files[-1] != self.wal.path:
             self.load()
@@ -99,15 +102,12 @@ class WriterState:
         Raises:
             TamperingFound: records that should be there are not, or contradict their signatures.
         """
-        if self._open:
-            self.wal.close()
+        self.close()
+        self._keys.tidy()
         seals = self._seals()
         chain = self._sealed_state(seals)
         self._keys_destroyed(key for seal in seals for key in seal.destroyed)
         files = self._unsealed_files(chain.size)
-        self._keys.wal_keys.keep_only({int(path.stem) for path in files})
-        for folder in (self._directory, self._keys.path):
-            self._disk.sweep(folder)
         self.waiting = []
         content = None
         for path in files:
@@ -127,8 +127,12 @@ class WriterState:
             )
         if chain.size and not chain.prev:
             raise TamperingFound(f"the records behind the sealed {chain.size} are gone")
+        self._check_head(chain)
+        # From here on nothing is missing: only now may anything be cut or removed.
         self._adopt(content, chain)
-        self._check_head()
+        self._keys.wal_keys.keep_only({int(path.stem) for path in files})
+        for folder in (self._directory, self._keys.path):
+            self._disk.sweep(folder)
 
     def _adopt(self, content: WalContent, chain: ChainState) -> None:
         newest = self.waiting.pop()
@@ -193,7 +197,7 @@ class WriterState:
             raise TamperingFound(
                 f"the write-ahead log up to record {grown.size} contradicts its signed checkpoint"
             )
-        self._keys_destroyed(str(parse(leaf).clear["key"]) for leaf in leaves if _DESTROYED in leaf)
+        self._keys_destroyed(_destroyed(leaf for leaf in leaves if _DESTROYED in leaf))
         return grown
 
     def _keys_destroyed(self, ids: Iterable[str]) -> None:
@@ -201,24 +205,24 @@ class WriterState:
         self._keys.destroy(ids)
 
     def _take_new_groups(self) -> None:
-        groups, end = groups_from(self.wal.path, self.wal.offset, self.chain.size)
+        groups, end = groups_from(self.wal.path, self.wal.offset, self.chain.size, whole=True)
         self.chain = self._replay(self.chain, groups)
         torn = self.wal.size_on_disk() - end
-        self.wal.offset = end
         if torn:
+            self._check_head(self.chain)
             self.wal.cut(end)
             self.cut += torn
+        self.wal.offset = end
 
-    def _check_head(self) -> None:
+    def _check_head(self, chain: ChainState) -> None:
         remembered = self._keys.head.read()
         if remembered is None:
             return
         head = open_checkpoint(remembered[1], [self._keys.signer().verifier()])
-        if head.size <= self.chain.size:
+        if head.size <= chain.size:
             return
-        self.close()
         raise TamperingFound(
-            f"the log ends at record {self.chain.size}, but this key store saw it sign"
+            f"the log ends at record {chain.size}, but this key store saw it sign"
             f" a checkpoint of {head.size}: it was cut, or an older copy was put in its place",
             kept="Nothing was written.",
             todo="Keep a copy of the store, then run `aircon verify`; look for the true one.",
@@ -270,3 +274,10 @@ class WriterState:
         self.sealer = self._sealer(chain.size)
         self._wal_start = chain
         self._open = True
+
+
+def _destroyed(leaves: Iterable[bytes]) -> Iterator[str]:
+    """Ids in ``key.destroyed`` records among leaves that mention the word."""
+    for leaf in map(parse, leaves):
+        if leaf.kind == "key.destroyed":
+            yield str(leaf.clear.get("key"))
