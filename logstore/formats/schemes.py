@@ -12,6 +12,7 @@ with an empty context.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 from cryptography.exceptions import InvalidSignature
@@ -117,10 +118,16 @@ def _check_time(time: int) -> None:
 
 def _ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+        _ed25519_key(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@functools.lru_cache(256)
+def _ed25519_key(public_key: bytes) -> Ed25519PublicKey:
+    # Reading a key takes as long as a verification, and a log has one key for all its seals.
+    return Ed25519PublicKey.from_public_bytes(public_key)
 
 
 def _mldsa(public_key: bytes, message: bytes, signature: bytes) -> bool:
