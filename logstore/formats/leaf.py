@@ -162,13 +162,4 @@ def leaf_hash(data: bytes) -> bytes:
 
 def leaf_hashes(raw: Iterable[bytes]) -> list[bytes]:
     """`leaf_hash` of many leaves."""
-    hashes, fresh = [], _LEAF.copy
-    # Copying the hash state of the 0x00 prefix is measurably faster than a new hash object.
-    for data in raw:
-        state = fresh()
-        state.update(data)
-        hashes.append(state.digest())
-    return hashes
-
-
-_LEAF = hashlib.sha256(b"\x00")
+    return [hashlib.sha256(b"\x00" + data).digest() for data in raw]
