@@ -72,14 +72,16 @@ class Job:
         ticket: its place in the order of writing.
         encoded: what to write.
         error: why it was not stored, once known.
+        landed: whether its turn is over.
     """
 
-    __slots__ = ("encoded", "error", "ticket")
+    __slots__ = ("encoded", "error", "landed", "ticket")
 
     def __init__(self, ticket: int, encoded: Encoded) -> None:
         self.ticket = ticket
         self.encoded = encoded
         self.error: AirconError | None = None
+        self.landed = ticket < 0
 
     def outcomes(self) -> list[Receipt | Refusal]:
         """The receipts, once it was flushed.
@@ -148,6 +150,7 @@ class Committer:
     def _lead(self, mine: _Submission) -> Job:
         """Store everything queued as one group; `mine` is first of it."""
         taken: list[_Submission] = []
+        job = None
         try:
             with self.encode_lock:
                 self.drain()
@@ -155,6 +158,10 @@ class Committer:
                     taken = self._take()
                 job = self._encode(taken)
             self.flush(job)
+        except BaseException as error:
+            if job is not None:  # interrupted between its encoding and its flush
+                self.abandon(job, error)
+            raise
         finally:
             self._pass_lead(mine, taken)
         return job
@@ -183,11 +190,11 @@ class Committer:
 
     def flush(self, job: Job) -> None:
         """Write a job when its turn has come. Does not raise: see `Job.outcomes`."""
-        if job.ticket < 0:
+        if job.landed:
             return  # failed before it had a place
-        with self._turn:
-            self._turn.wait_for(lambda: self._written == job.ticket)
         try:
+            with self._turn:
+                self._turn.wait_for(lambda: self._written == job.ticket or self._failed)
             job.error = self._failed
             if job.error is None and job.encoded.payload:
                 self._write(job.encoded)
@@ -197,10 +204,22 @@ class Committer:
             self._failed = job.error = _stopped(error)
             raise
         finally:
-            with self._turn:
+            self._land(job)
+
+    def _land(self, job: Job) -> None:
+        """Let the next group have its turn, whatever became of this one."""
+        with self._turn:
+            if not job.landed:
+                job.landed = True
                 self._written += 1
                 self._lease.leave()
                 self._turn.notify_all()
+
+    def abandon(self, job: Job, error: BaseException) -> None:
+        """Give up a job that has a place and will not be flushed; the log stops."""
+        if not job.landed:
+            self._failed = job.error = _stopped(error)
+            self._land(job)
 
     def _write(self, encoded: Encoded) -> None:
         self._state.wal.append(encoded.payload)
@@ -256,7 +275,10 @@ class Committer:
         try:
             job = self._encode_group(taken)
         except AirconError as error:
-            # Nothing has a place in the chain yet: these callers fail, the log goes on.
+            # Nothing has a place in the chain yet: these callers fail, the log goes on, unless
+            # it is the key store's disk that refused.
+            if isinstance(error, NotDurable):
+                self._failed = self._failed or error
             job = self._refuse(error)
         except BaseException as error:
             job = self._refuse(_stopped(error))
