@@ -6,6 +6,7 @@ Hive-style, so that query engines read the index objects as one partitioned tabl
     log/log=<slug>/log.json                                    origin, key, retention: create-only
     index/log=<slug>/date=<day>/seg-<first>-<count>.parquet    clear columns and leaves
     body/log=<slug>/date=<day>/seg-<first>-<count>.parquet     encrypted blocks
+    body/log=<slug>/date=<day>/sup-<lowest>-<16 hex>.parquet   supplement: content re-encrypted
     seal/log=<slug>/seal-<first>-<count>.json                  proof of the segment.sealed record
     wal/log=<slug>/<first>.wal                                 unsealed records (local disk only)
 """
@@ -40,6 +41,16 @@ def index_object(origin: str, first: int, count: int, time_us: int) -> str:
 def body_object(origin: str, first: int, count: int, time_us: int) -> str:
     """Name of a segment's body object."""
     return f"body/log={slug(origin)}/date={_day(time_us)}/seg-{first:012d}-{count}.parquet"
+
+
+def supplement_object(origin: str, first: int, tag: str, time_us: int) -> str:
+    """Name of a supplement; `tag` is 16 hex digits, `time_us` is when it was made."""
+    return f"body/log={slug(origin)}/date={_day(time_us)}/sup-{first:012d}-{tag}.parquet"
+
+
+def supplement_staging(key: str) -> str:
+    """Name of the staging folder of the supplement with an object name."""
+    return key.rpartition("/")[2].removesuffix(".parquet")
 
 
 def seal_prefix(origin: str) -> str:

@@ -9,22 +9,21 @@ sealed (in an immutable segment) and, where a witness is configured, witnessed.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from logstore.disk import AlreadyThere, Disk, lock_file
-from logstore.errors import AirconError, NotDurable, NotFound, TamperingFound, UsageError
+from logstore.errors import NotDurable, NotFound, UsageError
 from logstore.formats.leaf import parse
-from logstore.formats.pins import KIND, SegmentPin
+from logstore.formats.pins import KIND, SegmentPin, SupplementPin
+from logstore.formats.policy import Policy
 from logstore.formats.record import Receipt, Record, Refusal
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
@@ -42,29 +41,16 @@ from logstore.storage.logfile import (
     from_clear,
     parse_log_file,
 )
+from logstore.storage.options import SEAL_BYTES, Options
+from logstore.storage.reader import LogReader
 from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
-from logstore.storage.wal import WalContent, read_wal, wal_files
+from logstore.storage.supplements import Owner, SupplementMaker, Survivor
+from logstore.storage.tasks import TaskDoor
+from logstore.storage.unsealed import Unsealed
+from logstore.storage.wal import read_wal, wal_files
 from logstore.storage.writerstate import OldWal, WriterState
 
-SEAL_BYTES = 64 * 2**20
-"""A write-ahead file that grew past this is sealed in the background."""
-
 _WORTH_SEALING = 2**20  # not even the pins of earlier seals alone would fill so much
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a log is opened for writing.
-
-    Attributes:
-        protect: set the immutable flag on sealed files where possible.
-        auto_seal_bytes: size of a write-ahead file that starts sealing; None for never.
-        busy_timeout_s: how long to wait for another writer.
-    """
-
-    protect: bool = True
-    auto_seal_bytes: int | None = SEAL_BYTES
-    busy_timeout_s: float = 30
 
 
 class Log:
@@ -97,21 +83,21 @@ class Log:
         self._state = WriterState(self.origin, self._directory, keys, blobs, self._disk)
         context = SealingContext(self.origin, description.retention, self._directory / "staging")
         self._sealer = SegmentSealer(context, keys, blobs, self._disk)
+        clock = clock or SystemClock()
+        self._supplements = SupplementMaker(context, keys, blobs, self._disk, clock)
+        self._unsealed = Unsealed(self._directory, self.origin)
         lease = Lease(
             self._directory / "writer.lock",
             self._state.refresh,
             timeout_s=self._options.busy_timeout_s,
         )
         self._committer = Committer(
-            GroupEncoder(self.origin, keys, clock or SystemClock()), self._state, lease, keys
+            GroupEncoder(self.origin, keys, clock), self._state, lease, keys
         )
         self._flusher = ThreadPoolExecutor(1, "aircon-flush")
-        # Of its own: a commit here may wait for a flush queued there.
-        self._for_tasks = ThreadPoolExecutor(1, "aircon-commit")
+        self._tasks = TaskDoor(self._committer, self._seal_when_due)
         self._background = ThreadPoolExecutor(1, "aircon-seal-wal")
         self._sealing: Future[list[SegmentPin]] | None = None
-        self._awaiting: deque[tuple[Record, asyncio.Future[Receipt]]] = deque()
-        self._draining = False
         self._closed = False
 
     # -- life ---------------------------------------------------------------------------------
@@ -207,6 +193,9 @@ class Log:
             self._sealer.discard_except({old.first for old in state.waiting})
         if cut:
             self._committer.commit([])
+        with self._sealing_alone(wait=False) as alone:
+            if alone:
+                self._settle()
         if waiting:
             self.seal(rotate=False)
 
@@ -215,7 +204,7 @@ class Log:
         if self._closed:
             return
         self._closed = True
-        for pool in (self._for_tasks, self._background, self._flusher):
+        for pool in (self._tasks, self._background, self._flusher):
             pool.shutdown()
         self._state.close()
         self.keys.head.close()
@@ -283,45 +272,7 @@ class Log:
 
     async def aappend(self, record: Record) -> Receipt:
         """`append` for asyncio: many tasks share one group commit without a thread each."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Receipt] = loop.create_future()
-        self._awaiting.append((record, future))
-        if not self._draining:
-            self._draining = True
-            loop.call_soon(self._drain_soon, loop)
-        return await future
-
-    def _drain_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch = [self._awaiting.popleft() for _ in range(min(len(self._awaiting), MAX_GROUP))]
-        task = loop.run_in_executor(self._for_tasks, self._commit_or_error, [r for r, _ in batch])
-        task.add_done_callback(lambda done: self._resolve(loop, batch, done))
-
-    def _commit_or_error(self, records: list[Record]) -> list[Receipt | Refusal] | AirconError:
-        try:
-            return self._committer.commit(records)
-        except AirconError as error:
-            return error
-
-    def _resolve(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        batch: list[tuple[Record, asyncio.Future[Receipt]]],
-        done: asyncio.Future[list[Receipt | Refusal] | AirconError],
-    ) -> None:
-        if self._awaiting:
-            self._drain_soon(loop)
-        else:
-            self._draining = False
-        outcomes = done.result()
-        for place, (_, future) in enumerate(batch):
-            if future.done():
-                continue  # cancelled by its caller; the record is stored all the same
-            outcome = outcomes if isinstance(outcomes, AirconError) else outcomes[place]
-            if isinstance(outcome, Receipt):
-                future.set_result(outcome)
-            else:
-                future.set_exception(outcome.error if isinstance(outcome, Refusal) else outcome)
-        self._seal_when_due()
+        return await self._tasks.append(record)
 
     # -- sealing ------------------------------------------------------------------------------
 
@@ -331,16 +282,48 @@ class Log:
         Repeats safely after a crash at any point. Nothing is sealed when the only unsealed
         records are those that earlier seals themselves left.
         """
-        lock = lock_file(self._directory / "seal.lock", wait=True)
-        try:
+        with self._sealing_alone():
+            self._settle()
             with self._committer as state:
                 if rotate and self._worth_sealing(state):
                     state.rotate()
                 waiting = list(state.waiting)
             return [self._seal_one(old) for old in waiting]
+
+    @contextlib.contextmanager
+    def _sealing_alone(self, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the seal lock; gives False when it is held elsewhere and `wait` is false."""
+        lock = lock_file(self._directory / "seal.lock", wait=wait)
+        try:
+            yield lock is not None
         finally:
             if lock is not None:
                 os.close(lock)
+
+    def supplement(self, survivors: Iterable[Survivor]) -> SupplementPin:
+        """Put the content of earlier records under other keys, in an object of its own.
+
+        Returns when the object is published and pinned on the log; only then may the keys that
+        opened the content so far be destroyed. Repeats safely after a crash: what is not pinned
+        is discarded. The survivors are held in memory, so a large erasure makes several.
+
+        Raises:
+            UsageError: a record has no such content; nothing was written.
+            KeyDestroyed: an owner's keys were destroyed; nothing was written.
+            NotDurable: the log refuses further work until reopened.
+        """
+        policy = Policy((self.keys.signer().verifier(),))
+        with self._sealing_alone():
+            self._settle()
+            reader = LogReader(self._store, self.origin, policy, None)
+            return self._supplements.make(survivors, reader, self._committer)
+
+    def _settle(self) -> None:
+        """Finish supplements that a crash left half-made; the seal lock is held."""
+        if self._supplements.left():
+            with self._committer:  # nothing in flight: a pin is either on the log or never will be
+                pinned = self._unsealed.supplements()
+            self._supplements.settle(pinned)
 
     def _worth_sealing(self, state: WriterState) -> bool:
         if state.wal.offset > _WORTH_SEALING:
@@ -354,10 +337,10 @@ class Log:
         if intent is None:
             intent = self._sealer.stage(*self._opened(old), old.before.frontier)
         self._sealer.publish(intent)
-        index = self._pinned_at(intent)
+        index = self._unsealed.pinned_at(intent.pin)
         if index is None:
             index = self.append_sealed(intent)
-        following, note = self._following(intent.pin.end, index)
+        following, note = self._unsealed.following(intent.pin.end, index)
         self._sealer.publish_seal(intent, index, following, note)
         self._sealer.discard(old.first)
         with self._committer as state:
@@ -373,32 +356,6 @@ class Log:
     def append_sealed(self, intent: Intent) -> int:
         """Pin a published segment on the log; returns the record's index."""
         return _receipt(self._committer.commit([sealed_record(intent.pin)])[0]).index
-
-    def _pinned_at(self, intent: Intent) -> int | None:
-        """Where the log pins a segment already, after a crash between pinning and discarding."""
-        for content in self._contents_from(intent.pin.end):
-            for group in content.groups:
-                for offset, leaf in enumerate(group.leaves):
-                    if b'"kind":"segment.sealed"' in leaf:
-                        parsed = parse(leaf)
-                        if parsed.kind == KIND and parsed.clear["first"] == intent.pin.first:
-                            return group.first + offset
-        return None
-
-    def _following(self, end: int, index: int) -> tuple[list[bytes], bytes]:
-        """Leaves from `end` on up to the first signed checkpoint that covers record `index`."""
-        leaves: list[bytes] = []
-        for content in self._contents_from(end):
-            for group in content.groups:
-                leaves += group.leaves
-                if group.end > index:
-                    return leaves, group.note
-        raise TamperingFound(f"record {index} was written but can not be read back")
-
-    def _contents_from(self, first: int) -> Iterator[WalContent]:
-        for path in wal_files(self._directory):
-            if int(path.stem) >= first:
-                yield read_wal(path, self.origin)
 
     def _seal_when_due(self) -> None:
         limit = self._options.auto_seal_bytes
@@ -425,4 +382,7 @@ def _landed(flight: tuple[Future[None], Job, int]) -> list[Receipt | Refusal]:
     return job.outcomes()[start:]
 
 
-__all__ = ["Log", "NotDurable", "Options", "Receipt", "Record", "Refusal"]
+__all__ = [
+    "SEAL_BYTES", "Log", "NotDurable", "Options", "Owner", "Receipt", "Record", "Refusal",
+    "Survivor",
+]  # fmt: skip

@@ -27,7 +27,7 @@ from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.columns import schema, table
 from logstore.formats.leaf import Leaf, leaf_hash, parse
 from logstore.formats.merkle import EMPTY_ROOT, Frontier
-from logstore.formats.pins import ObjectPin, SegmentPin, destroyed_digest
+from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
 from logstore.formats.proof import check_tlog_proof, parse_tlog_proof
 from logstore.keys.keystore import KeyStore
@@ -45,6 +45,7 @@ from logstore.storage.bodies import (
 )
 from logstore.storage.logfile import LogFile, parse_log_file
 from logstore.storage.seal import Seal, parse_seal, pin_of
+from logstore.storage.supplementbodies import SupplementBodies
 from logstore.storage.tail import Tail
 
 if TYPE_CHECKING:
@@ -275,6 +276,11 @@ class LogReader:
         start = bisect.bisect_right([pin.end for pin in self.pins], first)
         return [pin for pin in self.pins[start:] if pin.first < end]
 
+    def supplements(self) -> list[SupplementPin]:
+        """Supplements that sealed and unsealed records pin, oldest first."""
+        sealed = [pin for seal in self.seals for pin in seal.supplements]
+        return sealed + self.tail.supplements()
+
     # -- content ------------------------------------------------------------------------------
 
     def contents(self, first: int, count: int) -> Iterator[tuple[int, Leaf, Body | Unreadable]]:
@@ -293,37 +299,51 @@ class LogReader:
                 "content needs the key store", todo="Give the passphrase; see `aircon --help`."
             )
         end = min(first + count, self.size)
+        more = SupplementBodies(
+            self.origin, self.supplements(), self.keys, (first, end), self._verified_if_here
+        )
         for pin in self.pins_in(first, end):
             low, high = max(first, pin.first), min(end, pin.end)
             bodies = self._segment_bodies(pin, low, high, self.keys)
-            yield from self._matched(low, high, bodies, absent=pin.body is not None)
+            yield from self._matched((low, high), bodies, more, ABSENT if pin.body else NO_BODY)
         if end > self.tail.first:
             low = max(first, self.tail.first)
             unsealed: dict[int, bytes | Unreadable] = {}
             unsealed.update(self.tail.bodies(low, end, self.keys))
-            yield from self._matched(low, end, unsealed, absent=True)
+            yield from self._matched((low, end), unsealed, more, ABSENT)
 
     def _segment_bodies(
         self, pin: SegmentPin, low: int, high: int, keys: KeyStore
     ) -> dict[int, bytes | Unreadable]:
-        if pin.body is None or not self._blobs.path(pin.body.key).exists():
+        path = None if pin.body is None else self._verified_if_here(pin.body)
+        if path is None:
             return {}
         context = BlockContext(self.origin, pin.first, pin.count)
-        return dict(SegmentBodies(self._verified(pin.body), context, keys).read(low, high))
+        return dict(SegmentBodies(path, context, keys).read(low, high))
+
+    def _verified_if_here(self, pin: ObjectPin) -> Path | None:
+        return self._verified(pin) if self._blobs.path(pin.key).exists() else None
 
     def _matched(
-        self, low: int, high: int, bodies: dict[int, bytes | Unreadable], *, absent: bool
+        self,
+        span: tuple[int, int],
+        bodies: dict[int, bytes | Unreadable],
+        more: SupplementBodies,
+        absent: Unreadable,
     ) -> Iterator[tuple[int, Leaf, bytes, Opened]]:
-        for offset, raw in enumerate(self.leaves(low, high - low)):
+        low, high = span
+        for index, raw in enumerate(self.leaves(low, high - low), low):
             leaf = parse(raw)
-            body = bodies.get(low + offset)
+            body = bodies.get(index)
             if leaf.body is None:
                 opened: Opened = NO_BODY
             elif isinstance(body, bytes):
                 opened = self._allowed(leaf) or check(leaf, body)
             else:
-                opened = body or self._allowed(leaf) or (ABSENT if absent else NO_BODY)
-            yield low + offset, leaf, raw, opened
+                opened = body or self._allowed(leaf) or absent
+            if isinstance(opened, Unreadable) and leaf.body is not None:
+                opened = more.find(leaf, opened)
+            yield index, leaf, raw, opened
 
     def _allowed(self, leaf: Leaf) -> Unreadable | None:
         """Unsealed content lies under the WAL key; its subjects' keys decide all the same."""
@@ -350,8 +370,10 @@ def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
         pin.root,
     ):
         raise TamperingFound(f"the seal of segment {seal.first} contradicts its own record")
-    if destroyed_digest(seal.destroyed) != pin.destroyed:
-        raise TamperingFound(f"the seal of segment {seal.first} lists other destroyed keys")
+    if not seal.lists_fit(pin):
+        raise TamperingFound(
+            f"the seal of segment {seal.first} lists other destroyed keys or supplements"
+        )
     if seal.edge().root() != head.root:
         raise TamperingFound(f"the seal of segment {seal.first} carries the edge of another tree")
     return pin

@@ -13,7 +13,14 @@ import msgspec
 from logstore.errors import FormatError
 from logstore.formats.leaf import Leaf, parse
 from logstore.formats.merkle import Frontier
-from logstore.formats.pins import KIND, SegmentPin, from_clear
+from logstore.formats.pins import (
+    KIND,
+    SegmentPin,
+    SupplementPin,
+    destroyed_digest,
+    from_clear,
+    supplements_digest,
+)
 
 FORMAT = "aircon-seal/1"
 
@@ -30,6 +37,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         frontier: `Frontier.to_bytes` of that tree.
         blocks: roots of the blocks of `edge.BLOCK` leaves that become whole in this segment.
         destroyed: ids of keys that records of this segment say were destroyed.
+        supplements: pins in ``supplement.sealed`` records of this segment.
     """
 
     format: str
@@ -40,6 +48,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frontier: bytes
     blocks: list[bytes]
     destroyed: list[str]
+    supplements: list[SupplementPin]
 
     @property
     def end(self) -> int:
@@ -56,6 +65,11 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if frontier.size != self.end:
             raise FormatError(f"seal of segment {self.first} carries the edge of another tree")
         return frontier
+
+    def lists_fit(self, pin: SegmentPin) -> bool:
+        """Whether the lists are those that the signed pin binds."""
+        bound = (destroyed_digest(self.destroyed), supplements_digest(self.supplements))
+        return bound == (pin.destroyed, pin.supplements)
 
     def encode(self) -> bytes:
         """The object's bytes."""

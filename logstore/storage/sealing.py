@@ -21,7 +21,14 @@ from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
 from logstore.formats.group import Content
 from logstore.formats.leaf import leaf_hashes
 from logstore.formats.merkle import Frontier
-from logstore.formats.pins import KIND, SegmentPin, destroyed_digest, to_clear
+from logstore.formats.pins import (
+    KIND,
+    SegmentPin,
+    SupplementPin,
+    destroyed_digest,
+    supplements_digest,
+    to_clear,
+)
 from logstore.formats.proof import TlogProof
 from logstore.formats.record import Record
 from logstore.keys.keystore import KeyStore
@@ -43,12 +50,14 @@ class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         frontier: the tree's edge at its end.
         blocks: see `Seal.blocks`.
         destroyed: see `Seal.destroyed`.
+        supplements: see `Seal.supplements`.
     """
 
     pin: SegmentPin
     frontier: bytes
     blocks: list[bytes]
     destroyed: list[str]
+    supplements: list[SupplementPin]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +113,20 @@ class SegmentSealer:
             )
         pin = self._pin(part, bodies)
         hashes = leaf_hashes(raw)
+        destroyed = list(dict.fromkeys(part.destroyed))
         after = before.copy()
         after.extend(hashes)
-        digest = destroyed_digest(part.destroyed)
         intent = Intent(
-            msgspec.structs.replace(pin, root=after.root(), destroyed=digest),
+            msgspec.structs.replace(
+                pin,
+                root=after.root(),
+                destroyed=destroyed_digest(destroyed),
+                supplements=supplements_digest(part.supplements),
+            ),
             after.to_bytes(),
             edge.block_roots(before, hashes),
-            part.destroyed,
+            destroyed,
+            part.supplements,
         )
         self._disk.create(folder / _INTENT, msgspec.json.encode(intent), mode=0o600)
         return intent
@@ -151,6 +166,7 @@ class SegmentSealer:
             intent.frontier,
             intent.blocks,
             intent.destroyed,
+            intent.supplements,
         )
         if key in self._blobs.keys(key):
             return  # published before a crash; its checkpoint may be an earlier, equally good one

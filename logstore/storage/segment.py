@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from logstore.formats import blocks
 from logstore.formats.columns import table
 from logstore.formats.group import Content
 from logstore.formats.leaf import parse, parse_all
-from logstore.formats.pins import ObjectPin
+from logstore.formats.pins import ObjectPin, SupplementPin, supplements_among
 from logstore.keys.keystore import KeyStore
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class ClearPart:
         moments: when the first and the last were recorded, microseconds since 1970 UTC.
         keys: of each record the ids that open its body, or None where it has none.
         destroyed: ids of keys that records say were destroyed.
+        supplements: supplements that records pin.
         tables: the index, in portions.
     """
 
@@ -50,6 +51,7 @@ class ClearPart:
     moments: tuple[int, int]
     keys: list[tuple[str, ...] | None] = field(default_factory=list)
     destroyed: list[str] = field(default_factory=list)
+    supplements: list[SupplementPin] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
 
 
@@ -67,6 +69,7 @@ def clear_part(raw: Sequence[bytes]) -> ClearPart:
         part.tables.append(table(leaves, piece))
         part.keys += [None if leaf.body is None else tuple(leaf.body.keys) for leaf in leaves]
         part.destroyed += [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED]
+        part.supplements += supplements_among(leaves)
     return part
 
 
@@ -112,8 +115,25 @@ def body_bytes(
     for offset, (ids, body) in enumerate(zip(owners, bodies, strict=True)):
         if ids is not None and body is not None:
             owned.setdefault(ids, []).append((offset, body))
-    if not owned:
-        return None
+    return block_object(owned, keys, context) if owned else None
+
+
+def block_object(
+    owned: Mapping[tuple[str, ...], list[tuple[int, Content]]],
+    keys: KeyStore,
+    context: blocks.BlockContext,
+) -> bytes:
+    """A body object.
+
+    Args:
+        owned: by the ids that open them, (index - `context.first`, nonce32 || content), ascending.
+        keys: where those keys are.
+        context: what the blocks are bound to.
+
+    Raises:
+        KeyDestroyed: a key is no more.
+        KeyUnavailable: a key was never here.
+    """
 
     def seal_all(key_sets: Sequence[tuple[str, ...]]) -> list[_Row]:
         rows: list[_Row] = []

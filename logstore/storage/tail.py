@@ -14,10 +14,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from logstore.errors import CannotJudge, KeyUnavailable, TamperingFound
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.group import Group, Sealer
-from logstore.formats.leaf import leaf_hashes
+from logstore.formats.leaf import leaf_hashes, parse
 from logstore.formats.merkle import Frontier
+from logstore.formats.pins import SUPPLEMENT, SupplementPin, supplements_among
 from logstore.keys.keystore import KeyStore
 from logstore.storage.wal import groups_from, read_wal, wal_files
+
+_SUPPLEMENT_MARK = f'"kind":"{SUPPLEMENT}"'.encode()
 
 
 class Tail:
@@ -43,6 +46,8 @@ class Tail:
         self._groups: list[tuple[int, Group]] = []  # (first index of the file, group)
         self._path: Path | None = None
         self._offset = 0
+        self._supplements: list[SupplementPin] = []
+        self._searched = 0
 
     @property
     def end(self) -> int:
@@ -94,6 +99,13 @@ class Tail:
         self.leaves += leaves
         self._groups += [(wal_first, group) for group in groups]
         self.checkpoint, self.note = head, groups[-1].note
+
+    def supplements(self) -> list[SupplementPin]:
+        """Supplements that these records pin, oldest first."""
+        fresh = [leaf for leaf in self.leaves[self._searched :] if _SUPPLEMENT_MARK in leaf]
+        self._supplements += supplements_among(map(parse, fresh))
+        self._searched = len(self.leaves)
+        return self._supplements
 
     def bodies(self, first: int, end: int, keys: KeyStore) -> dict[int, bytes]:
         """nonce32 || content of the records in a range that have bodies."""

@@ -6,11 +6,11 @@ that keys were announced before they were used, that seals prove records which a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from logstore.errors import FormatError
-from logstore.formats.leaf import GENESIS
-from logstore.formats.pins import SegmentPin
+from logstore.formats.leaf import GENESIS, parse
+from logstore.formats.pins import SegmentPin, SupplementPin, supplement_from_clear
 from logstore.storage.seal import pin_of
 from logstore.verify.findings import Finding
 from logstore.verify.runs import LOG_CREATED, MAX_SOURCES, Remarks, RunFacts, moved_back
@@ -28,20 +28,35 @@ class Fold:
     Args:
         commitments: key id -> commitment of the keys at hand; empty without a key store.
         pins: index of its ``segment.sealed`` record -> (leaf, seal file), from good seals.
+        watched: key ids of which it is to be known where they were announced.
+
+    Attributes:
+        whole: every run so far could be read.
+        announced_at: index of the ``key.created`` record, of keys that are watched.
+        supplements: supplement -> index of the first record that pins it.
+        opening: leaf of the ``log.created`` record.
+        roots: tree size -> root, for the sizes that were asked for.
+        findings: what is wrong.
     """
 
     def __init__(
-        self, commitments: Mapping[str, str], pins: Mapping[int, tuple[bytes, str]]
+        self,
+        commitments: Mapping[str, str],
+        pins: Mapping[int, tuple[bytes, str]],
+        watched: Collection[str] = (),
     ) -> None:
         self._commitments = commitments
         self._pins = pins
+        self._watched = frozenset(watched)
+        self.announced_at: dict[str, int] = {}
+        self.supplements: dict[SupplementPin, int] = {}
         self._announced: set[bytes] = set()
         self._destroyed: set[str] = set()
         self._absent: list[Absent] = []
         self._end = 0
         self._last_hash = GENESIS
         self._clock: tuple[int, str, int] | None = None
-        self._whole = True  # every run so far could be read
+        self.whole = True
         self._sealed: dict[int, SegmentPin] = {}
         self._numbers: dict[str, Numbers] = {}
         self._clock_back = Remarks()
@@ -52,7 +67,7 @@ class Fold:
 
     def lose(self) -> None:
         """Some run could not be read: what it announced is not known from here on."""
-        self._whole = False
+        self.whole = False
         self._last_hash = b""
 
     def join(self, facts: RunFacts, file: str) -> None:
@@ -74,10 +89,19 @@ class Fold:
         """Take records whose bodies are not in their object."""
         self._absent += [(index, keys, file) for index, keys in absent]
 
+    def cover(self, indexes: Collection[int]) -> None:
+        """Take records whose content stands in supplements: it is not absent."""
+        self._absent = [each for each in self._absent if each[0] not in indexes]
+
+    @property
+    def absent(self) -> set[int]:
+        """Records that have a body which is not in their segment's object."""
+        return {index for index, _, _ in self._absent}
+
     def finish(self) -> list[Finding]:
         """Everything found, once every run was joined."""
         self._judge_absent()
-        if self._whole:
+        if self.whole:
             self._judge_seals()
         self._note_numbers()
         for code, remarks in (
@@ -120,8 +144,10 @@ class Fold:
         for key, index in facts.used.items():
             announced = facts.created.get(key)
             known = announced is not None and announced[0] < index
-            if not known and self._whole and not self._knows(key):
+            if not known and self.whole and not self._knows(key):
                 self._report("key-not-announced", f"key {key}", file, index)
+        for key in self._watched & facts.created.keys():
+            self.announced_at.setdefault(key, facts.created[key][0])
         self._announced.update(map(bytes.fromhex, facts.created))
         self._destroyed.update(facts.destroyed)
 
@@ -137,8 +163,13 @@ class Fold:
                 self._report("record-malformed", "the log was created a second time", file, index)
             else:
                 self.opening = leaf
-        if facts.first == 0 and facts.end and not facts.opening and self._whole:
+        if facts.first == 0 and facts.end and not facts.opening and self.whole:
             self._report("record-malformed", f"record 0 is not {LOG_CREATED}", file, 0)
+        for index, leaf in facts.supplements:
+            try:
+                self.supplements.setdefault(supplement_from_clear(parse(leaf).clear), index)
+            except FormatError as error:
+                self._report("record-malformed", error.what, file, index)
         for index, leaf in facts.sealed:
             try:
                 pin = pin_of(leaf)[1]
@@ -175,7 +206,7 @@ class Fold:
                 f"{len(on_purpose)} records, this is the first: destroyed before they were sealed"
             )
             self._report("body-destroyed", what, file, index)
-        if not self._whole:
+        if not self.whole:
             return  # the record that a key was destroyed may be among those that are lost
         for index, _, file in lost[:_MAX_NAMED]:
             self._report("body-missing", "its content is not in the sealed object", file, index)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import bisect
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from logstore.verify.firstleaves import edge_at, leaves_of
 from logstore.verify.folding import Fold
 from logstore.verify.hashing import hash_objects
 from logstore.verify.heads import Head, SeenFile
+from logstore.verify.leavesat import body_refs
 from logstore.verify.objects import read_small
 from logstore.verify.segmentcheck import SegmentJob, SegmentOutcome
 from logstore.verify.segmentpool import check_segments
+from logstore.verify.supplementcheck import Known, SupplementCheck
 from logstore.verify.surroundings import Listing
 from logstore.verify.tailcheck import TailCheck
 from logstore.verify.view import LogView, Segment
@@ -83,6 +86,11 @@ class LogCheck:
         self._heads = [*view.heads, *request.heads(view.origin)]
         self.summary = LogSummary(view.origin, view.size, view.sealed)
         self.summary.segments = len(view.segments)
+        self._broken: set[int] = set()  # segments whose leaves are not known
+        self._uncounted: set[int] = set()  # segments without a body object
+        self._supplements = SupplementCheck(
+            request.store, view.origin, view.supplements, request.now_us
+        )
 
     def run(self) -> None:
         """Check everything."""
@@ -105,7 +113,8 @@ class LogCheck:
             held = {entry.id: entry.key for entry in entries}
             commitments = {entry.id: commitment(entry) for entry in entries}
         pins = {segment.index: (segment.leaf, segment.key) for segment in view.segments}
-        fold = Fold(commitments or {}, pins)
+        self._supplements.read(quick=False)
+        fold = Fold(commitments or {}, pins, self._supplements.keys)
         jobs = [self._job(segment) for segment in view.segments]
         done, total = 0, max(view.size, 1)
         for outcome in check_segments(jobs, request.workers, held):
@@ -114,6 +123,7 @@ class LogCheck:
             self._progress(done, total)
         tail = self._check_tail(self._sizes(view.sealed, None))
         fold.join(tail.run.facts, tail.run.file)
+        self._judge_supplements(fold, held, tail)
         self._report.findings += fold.finish()
         self._report.records += done + (tail.run.facts.end - tail.run.facts.first)
         self._hash_pending()
@@ -140,13 +150,44 @@ class LogCheck:
         report.size_bytes += outcome.size_bytes
         self.summary.opened += outcome.bodies.opened
         self.summary.locked += outcome.bodies.locked
+        if outcome.bodies_missing:
+            self._uncounted.add(outcome.pin.first)
         if outcome.broken:
+            self._broken.add(outcome.pin.first)
             fold.lose()
         fold.join(outcome.facts, outcome.pin.index.key)
         if outcome.broken:
             fold.lose()
         file = outcome.pin.index.key if outcome.pin.body is None else outcome.pin.body.key
         fold.miss(outcome.bodies.absent, file)
+
+    def _judge_supplements(
+        self, fold: Fold, held: Mapping[str, bytes] | None, tail: TailCheck
+    ) -> None:
+        check, view = self._supplements, self._view
+        indexes = check.indexes
+        refs = body_refs(self._request.store, view, self._broken, indexes) if indexes else {}
+        check.judge(Known(fold.supplements, fold.announced_at, fold.whole, refs, held))
+        absent = fold.absent if check.facts.opened else set()
+        sealed = [segment.pin for segment in view.segments]
+        for index in check.facts.opened:
+            ref = refs[index]
+            place = bisect.bisect_right(sealed, index, key=lambda pin: pin.first) - 1
+            if index >= view.sealed:
+                locked, counted = tail.locked > 0, True
+            else:
+                locked = ref is not None and any(key not in (held or {}) for key in ref.keys)
+                counted = index not in absent and sealed[place].first not in self._uncounted
+            self.summary.opened += locked or not counted
+            self.summary.locked -= locked and counted
+        fold.cover(check.facts.covered)
+        self._take_supplements()
+
+    def _take_supplements(self) -> None:
+        facts = self._supplements.facts
+        self._report.findings += facts.findings
+        self._report.files += facts.files
+        self._report.size_bytes += facts.size_bytes
 
     def _check_tail(self, sizes: Iterable[int]) -> TailCheck:
         keys = self._request.keys
@@ -184,6 +225,8 @@ class LogCheck:
         self._report.files += hashed.files
         self._report.size_bytes += hashed.size_bytes
         self._report.findings += hashed.findings
+        self._supplements.read(quick=True)
+        self._take_supplements()
         tail = self._check_tail(self._sizes(view.sealed, None))
         self._hash_pending()
         bad = {finding.file for finding in hashed.findings}

@@ -7,17 +7,19 @@ import mmap
 import os
 from pathlib import Path
 
-from logstore.formats.pins import ObjectPin, SegmentPin
+from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.verify.findings import Finding
 
 
-def open_object(store: Path, pin: ObjectPin, segment: SegmentPin) -> mmap.mmap | Finding:
+def open_object(
+    store: Path, pin: ObjectPin, segment: SegmentPin | SupplementPin
+) -> mmap.mmap | Finding:
     """The bytes of an object, or why they are not those that were sealed.
 
     Args:
         store: the store directory.
         pin: the object.
-        segment: its segment, for the finding.
+        segment: its segment or supplement, for the finding.
     """
 
     def finding(code: str, what: str) -> Finding:

@@ -16,6 +16,7 @@ from logstore.errors import FormatError
 from logstore.formats.leaf import Leaf, leaf_hash, parse, parse_all
 from logstore.formats.merkle import Frontier
 from logstore.formats.pins import KIND as SEALED
+from logstore.formats.pins import SUPPLEMENT
 from logstore.verify.findings import Finding
 from logstore.verify.sequences import Sequence as Numbers
 
@@ -29,7 +30,7 @@ MAX_SOURCES = 1000
 FUTURE_US = 5 * 60 * 1_000_000
 """How far a source's clock may be ahead before its records are remarked on."""
 
-_SYSTEM = frozenset({SEALED, KEY_CREATED, KEY_DESTROYED, LOG_CREATED})
+_SYSTEM = frozenset({SEALED, KEY_CREATED, KEY_DESTROYED, LOG_CREATED, SUPPLEMENT})
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
 _COMMITMENT = re.compile(r"[0-9a-f]{64}")
 
@@ -71,6 +72,7 @@ class RunFacts:
         used: key id -> index of its first use for a body.
         destroyed: key id -> index of its ``key.destroyed`` record.
         sealed: (index, leaf) of ``segment.sealed`` records.
+        supplements: (index, leaf) of ``supplement.sealed`` records.
         opening: (index, leaf) of ``log.created`` records.
         numbers: source -> its sequence numbers.
         clock_back: records taken at an earlier clock time than the one before.
@@ -88,6 +90,7 @@ class RunFacts:
     used: dict[str, int] = field(default_factory=dict)
     destroyed: dict[str, int] = field(default_factory=dict)
     sealed: list[tuple[int, bytes]] = field(default_factory=list)
+    supplements: list[tuple[int, bytes]] = field(default_factory=list)
     opening: list[tuple[int, bytes]] = field(default_factory=list)
     numbers: dict[str, Numbers] = field(default_factory=dict)
     clock_back: Remarks = field(default_factory=Remarks)
@@ -188,6 +191,8 @@ class LeafRun:
     def _system(self, leaf: Leaf, raw: bytes) -> None:
         if leaf.kind == SEALED:
             self.facts.sealed.append((leaf.index, raw))
+        elif leaf.kind == SUPPLEMENT:
+            self.facts.supplements.append((leaf.index, raw))
         elif leaf.kind == LOG_CREATED:
             self.facts.opening.append((leaf.index, raw))
         elif leaf.kind == KEY_DESTROYED:

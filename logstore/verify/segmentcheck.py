@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from logstore.formats.frontier import Frontier
-from logstore.formats.pins import SegmentPin
+from logstore.formats.leaf import parse
+from logstore.formats.pins import (
+    SegmentPin,
+    destroyed_digest,
+    supplements_among,
+    supplements_digest,
+)
 from logstore.verify.bodyobject import BodyCheck, BodyFacts
 from logstore.verify.bodyplan import BodyPlan
 from logstore.verify.findings import Finding
@@ -52,6 +58,7 @@ class SegmentOutcome:
         facts: about its leaves.
         bodies: about its bodies.
         findings: everything wrong with it.
+        bodies_missing: its body object is absent or changed, so no body was counted.
         broken: its leaves could not all be read, so what they say is not known.
         files: files read.
         size_bytes: their bytes.
@@ -61,6 +68,7 @@ class SegmentOutcome:
     facts: RunFacts
     bodies: BodyFacts = field(default_factory=BodyFacts)
     findings: list[Finding] = field(default_factory=list)
+    bodies_missing: bool = False
     broken: bool = False
     files: int = 0
     size_bytes: int = 0
@@ -101,6 +109,8 @@ def _check(job: SegmentJob) -> SegmentOutcome:
         outcome.findings += run.facts.findings
         outcome.broken = len(plan.sets) != job.pin.count
         _check_root(job, run, outcome)
+        if not outcome.broken:
+            _check_lists(job, run, outcome)
     _check_bodies(job, plan if not outcome.broken else None, outcome)
     return outcome
 
@@ -113,6 +123,20 @@ def _check_root(job: SegmentJob, run: LeafRun, outcome: SegmentOutcome) -> None:
         )
 
 
+def _check_lists(job: SegmentJob, run: LeafRun, outcome: SegmentOutcome) -> None:
+    """What the pin binds a seal to list must be what the records say."""
+    pinned = supplements_among(parse(leaf) for _, leaf in run.facts.supplements)
+    for name, due, bound in (
+        ("destroyed keys", destroyed_digest(list(run.facts.destroyed)), job.pin.destroyed),
+        ("supplements", supplements_digest(pinned), job.pin.supplements),
+    ):
+        if due != bound:
+            what = f"its {name} are not those that its records name"
+            outcome.findings.append(
+                Finding("seal-changed", what, job.seal, job.pin.first, job.pin.last)
+            )
+
+
 def _check_bodies(job: SegmentJob, plan: BodyPlan | None, outcome: SegmentOutcome) -> None:
     import pyarrow as pa
 
@@ -121,6 +145,7 @@ def _check_bodies(job: SegmentJob, plan: BodyPlan | None, outcome: SegmentOutcom
         data = open_object(job.store, job.pin.body, job.pin)
         if isinstance(data, Finding):
             outcome.findings.append(body_absence(data, job.pin.body, job.now_us))
+            outcome.bodies_missing = True
             return
         _count(outcome, job.pin.body.size)
         if check is not None:

@@ -109,7 +109,7 @@ def _judge(key: str, size: int, log: str | None) -> list[Finding]:
         if key.removeprefix(wal) in _LOCKS and size == 0:
             return []
         if key.startswith(wal + "staging/"):
-            return [Finding("sealing-under-way", "a staged part of a segment", key)]
+            return [Finding("sealing-under-way", "a staged part of a segment or supplement", key)]
     here = key.removesuffix(name)
     if TEMPORARY.fullmatch(name) and here in ("", wal, f"log/log={log}/"):
         return [Finding("temporary-file", "left by a crash, or being written", key)]

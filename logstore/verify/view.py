@@ -7,6 +7,7 @@ makes them. `verifier` looks again when something seems wrong.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from logstore.errors import AirconError, FormatError
 from logstore.formats.frontier import Frontier
 from logstore.formats.leaf import parse
 from logstore.formats.merkle import BLOCK_HEIGHT
-from logstore.formats.pins import KIND, SegmentPin
+from logstore.formats.pins import KIND, SUPPLEMENT, SegmentPin, SupplementPin, supplements_among
 from logstore.formats.policy import Policy
 from logstore.formats.proof import parse_tlog_proof
 from logstore.formats.treehash import HASH
@@ -32,6 +33,7 @@ from logstore.verify.walscan import WalScan, scan, wal_first
 
 _MAX_SEAL = 256 * 2**20
 _MAX_WAL = 2**32
+_SUPPLEMENT_MARK = f'"kind":"{SUPPLEMENT}"'.encode()
 _SEALED_MARK = b'"kind":"segment.sealed"'
 
 
@@ -69,6 +71,7 @@ class LogView:
         sealed: records in sealed segments, by the names of their seals.
         wals: write-ahead files behind them.
         leftovers: older write-ahead files.
+        supplements: what seals list and unsealed records pin, oldest first.
         pending: segments pinned or staged whose seal is not there yet.
         heads: what checkpoints signed inside the store state.
         claimed: files accounted for.
@@ -83,6 +86,7 @@ class LogView:
     sealed: int = 0
     wals: list[WalScan] = field(default_factory=list)
     leftovers: list[WalScan] = field(default_factory=list)
+    supplements: list[SupplementPin] = field(default_factory=list)
     pending: list[SegmentPin] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
@@ -115,6 +119,7 @@ class Viewer:
         self._read_seals(view, listing)
         self._read_wals(view, listing)
         self._find_pending(view, listing)
+        self._find_supplements(view, listing)
         return view
 
     # -- seals --------------------------------------------------------------------------------
@@ -278,6 +283,19 @@ class Viewer:
         for pin in missing:
             view.claimed |= {pin.index.key} | ({pin.body.key} if pin.body else set())
         return [pin for pin in pins if pin.first in waiting]
+
+    # -- supplements ----------------------------------------------------------------------------
+
+    def _find_supplements(self, view: LogView, listing: Listing) -> None:
+        view.supplements = [pin for each in view.segments for pin in each.seal.supplements]
+        for leaf in (leaf for wal in view.wals for group in wal.groups for leaf in group.leaves):
+            if _SUPPLEMENT_MARK in leaf:
+                with contextlib.suppress(FormatError):  # named when the leaves are checked
+                    view.supplements += supplements_among([parse(leaf)])
+        view.claimed.update(pin.body.key for pin in view.supplements)
+        if view.broken:  # a bad seal may have listed them: not called strangers
+            folder = f"body/log={layout.slug(self._origin)}/"
+            view.claimed.update(key for key in listing.below(folder) if "/sup-" in key)
 
     def _intent(self, key: str) -> Intent | None:
         try:

@@ -59,8 +59,8 @@ def run_until_death(store: TestStore, disk: Disk, acknowledged: dict[int, str]) 
 
 def abandon(log: Log) -> None:
     """What a dead process leaves: closed descriptors, no farewell."""
-    for pool in (log._for_tasks, log._background, log._flusher):
-        pool.shutdown(wait=True)
+    for pool in (log._tasks, log._background, log._flusher):
+        pool.shutdown()
     log._state.close()
 
 

@@ -1,0 +1,77 @@
+"""Reading content from supplements, where a record's own segment no longer gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from logstore.formats.blocks import BlockContext
+from logstore.formats.leaf import Leaf
+from logstore.formats.pins import ObjectPin, SupplementPin
+from logstore.keys.keystore import KeyStore
+from logstore.storage.bodies import Opened, SegmentBodies, Unreadable, check
+
+_Bodies = dict[int, bytes | Unreadable]
+
+
+class SupplementBodies:
+    """Content in supplements for the records of one range; opens nothing before it is asked.
+
+    Args:
+        origin: the log.
+        pins: every supplement of the log, oldest first.
+        keys: opens content.
+        span: (first, end) of the range.
+        verified: gives an object's local file once its whole-file hash is right; None when the
+            object is not here (expired, not copied, or pinned a moment ago).
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        pins: Sequence[SupplementPin],
+        keys: KeyStore,
+        span: tuple[int, int],
+        verified: Callable[[ObjectPin], Path | None],
+    ) -> None:
+        self._origin = origin
+        self._keys = keys
+        self._first, self._end = span
+        self._verified = verified
+        near = [pin for pin in pins if pin.first < self._end and pin.end > self._first]
+        self._pins = near[::-1]
+        self._loaded: dict[str, _Bodies] = {}
+
+    def find(self, leaf: Leaf, otherwise: Unreadable) -> Opened:
+        """Content of a record, newest supplement first.
+
+        The keys of a supplement's block decide, not those that the leaf names. Where no
+        supplement gives the content, the newest one that holds the record says why, or else its
+        segment does (`otherwise`).
+        """
+        if otherwise.reason == "tampered":
+            return otherwise  # what contradicts the log is shown, not stepped around
+        reason: Unreadable | None = None
+        for pin in self._pins:
+            if not pin.first <= leaf.index < pin.end:
+                continue
+            body = self._bodies(pin).get(leaf.index)
+            if body is None:
+                continue
+            opened = check(leaf, body) if isinstance(body, bytes) else body
+            if not isinstance(opened, Unreadable):
+                return opened
+            reason = reason or opened
+        return reason or otherwise
+
+    def _bodies(self, pin: SupplementPin) -> _Bodies:
+        found = self._loaded.get(pin.body.key)
+        if found is None:
+            found = self._loaded[pin.body.key] = dict(self._read(pin))
+        return found
+
+    def _read(self, pin: SupplementPin) -> Iterator[tuple[int, bytes | Unreadable]]:
+        path = self._verified(pin.body)
+        if path is not None:
+            context = BlockContext(self._origin, pin.first, pin.count)
+            yield from SegmentBodies(path, context, self._keys).read(self._first, self._end)
