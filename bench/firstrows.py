@@ -9,6 +9,8 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+_PATIENCE_S = 60
+
 
 def since_start() -> float:
     """Seconds since this process began, interpreter included."""
@@ -32,6 +34,8 @@ async def show(base: Path) -> float:
         async with app.run_test(size=(120, 40)) as pilot:
             while not app.screen.query_one(RowWindow).pages_held:
                 await pilot.pause(0.005)
+                if since_start() > _PATIENCE_S:
+                    raise TimeoutError("the console shows no rows")
             return since_start()
 
 

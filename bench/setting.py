@@ -111,6 +111,7 @@ class Corpus:
         with self.bench.create(auto_seal=SEAL_BYTES) as log:
             deque(log.append_many(load.prepared(), group=2048), maxlen=0)
             log.seal()
+        (folder / "evidence.policy").write_text(self.bench.policy().text())
         with self.jsonl.open("wb") as file:
             file.writelines(load.lines())
 
