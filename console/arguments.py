@@ -160,7 +160,7 @@ FILTERS = (
     value("--environment", help="prod, staging ..."),
     value("--operation", help="chat, embeddings, execute_tool ..."),
     value("--source", help="importer or sender"),
-    value("--kind", help="record kind, e.g. access.query; interactions unless given, * for all"),
+    value("--kind", help="record kind, e.g. span or access.query; else interactions; * for all"),
     flag("--errors", help="only what failed"),
     value("--since", metavar="WHEN", help="2026-11-20, 2026-11-20T10:00Z, or 2h ago as 2h"),
     value("--until", metavar="WHEN", help="likewise; a bare date includes that day"),

@@ -198,7 +198,7 @@ spelled out, never sent to the terminal.
     ),
     Command(
         "sql",
-        "ask in SQL: interactions, messages, tool_calls, sessions, models, users ...",
+        "ask in SQL: interactions, messages, tool_calls, sessions, users, spans ...",
         """
 Exactly one SELECT, EXPLAIN, DESCRIBE or SHOW; DuckDB's dialect; no files, no network.
 `aircon sql "SHOW TABLES"` lists the views, `DESCRIBE interactions` their columns.

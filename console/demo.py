@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console import diagnostics, output, verifying
-from console.importing import import_paths
+from console.importing import import_paths, taken_words
 from console.opening import OpenStore
 from console.output import Painted, Shape
 from console.progress import Progress
@@ -97,7 +97,7 @@ def make(directory: Path, logs: Path | None) -> OpenStore:
     _step(2, f"Importing {source}")
     report = import_paths(store, [str(source)])
     output.line(
-        f"{report.taken:,} interactions from {sum(file.taken > 0 for file in report.files)} files;"
+        f"{taken_words(report)} from {sum(file.taken > 0 for file in report.files)} files;"
         f" {report.rejected:,} lines could not be read and were kept apart."
     )
     _step(3, "Sealing")

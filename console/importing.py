@@ -20,6 +20,7 @@ COLUMNS = (
     Column("file", most=50),
     Column("status"),
     Column("taken", "int"),
+    Column("interactions", "int"),
     Column("refused", "int"),
     Column("formats", most=40),
 )
@@ -91,7 +92,14 @@ def report_rows(report: ImportReport) -> Iterator[tuple[object, ...]]:
     """One row for each file."""
     for file in report.files:
         formats = ", ".join(f"{name} {count:,}" for name, count in sorted(file.formats.items()))
-        yield file.path, file.status, file.taken, file.rejected, formats
+        calls = file.taken - file.aside
+        yield file.path, file.status, file.taken, calls, file.rejected, formats
+
+
+def taken_words(report: ImportReport) -> str:
+    """What was stored, in words: calls to AI, and apart from them what stood around them."""
+    said = f"{report.interactions:,} interactions"
+    return f"{said} and {report.aside:,} other spans and log lines" if report.aside else said
 
 
 def report_lines(report: ImportReport) -> Iterator[str]:

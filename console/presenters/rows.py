@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from console.presenters.figures import duration, moment, short
 from console.presenters.spans import Line, Role, Span, fit
 from console.presenters.verdict import Standing, mark
+from logstore.formats.record import CAPTURED, INTERACTION
 from logstore.query.rows import Row
 
 
@@ -94,10 +95,9 @@ def flags(row: Row) -> str:
 def preview(row: Row) -> str:
     """What was asked and answered, or why there is nothing to show."""
     if row.input_preview is None and row.output_preview is None:
-        said = "" if row.kind == "interaction" else row.kind
-        return said or _unread(row)
+        return _unread(row) if row.kind in CAPTURED else row.kind
     asked, answered = row.input_preview or "", row.output_preview or ""
-    if row.kind != "interaction":
+    if row.kind != INTERACTION:
         return f"{row.kind}: {asked or answered}" if asked or answered else row.kind
     return f"{asked} → {answered}" if answered else asked
 
@@ -127,7 +127,7 @@ def _fact(row: Row, name: str, standing: Standing) -> tuple[str, Role]:
 
 
 def _instead_of_model(row: Row) -> str:
-    return f"({row.operation or 'unknown'})" if row.kind == "interaction" else row.kind
+    return f"({row.operation or 'unknown'})" if row.kind == INTERACTION else row.kind
 
 
 def _tokens(row: Row) -> str:

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 
 from console import diagnostics, output
-from console.importing import COLUMNS, complete, import_paths, report_lines, report_rows
+from console.importing import (
+    COLUMNS,
+    complete,
+    import_paths,
+    report_lines,
+    report_rows,
+    taken_words,
+)
 from console.opening import OpenStore
 
 
@@ -19,5 +26,5 @@ def run(args: argparse.Namespace) -> int:
     output.rows(COLUMNS, report_rows(report), shape)
     for line in report_lines(report):
         diagnostics.note(line)
-    diagnostics.note(f"{report.taken:,} interactions stored, {report.rejected:,} lines refused")
+    diagnostics.note(f"{taken_words(report)} stored, {report.rejected:,} lines refused")
     return diagnostics.OK if complete(report, args.paths) else diagnostics.LINES_REFUSED

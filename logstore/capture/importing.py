@@ -38,7 +38,7 @@ from logstore.capture.sources import files_of
 from logstore.capture.splitting import Position, split
 from logstore.errors import FormatError
 from logstore.formats import body as bodies
-from logstore.formats.record import Receipt, Record, Refusal
+from logstore.formats.record import INTERACTION, Receipt, Record, Refusal
 
 _SAMPLE = 16  # pieces looked at before a file is held to be of no known format
 _REPORT_EVERY = 512
@@ -192,7 +192,7 @@ class _Span:
         self._seq = mark.seq
         self._counts: Counter[str] = Counter()
         self._rejected = 0
-        self._flying: deque[tuple[str, str | None]] = deque()  # (where, format or None)
+        self._flying: deque[tuple[str, str | None, str]] = deque()  # (where, format, kind)
         self._listing: BinaryIO | None = None
 
     def run(self, source: BinaryIO, done: Callable[[], int]) -> None:
@@ -235,11 +235,12 @@ class _Span:
     def _append(self, pieces: Iterable[Item | Bad], done: Callable[[], int]) -> None:
         stored = 0
         for outcome in self._run.outcomes(self._records(pieces)):
-            where, name = self._flying.popleft()
+            where, name, kind = self._flying.popleft()
             if isinstance(outcome, Refusal):
                 self._refuse(where, f"refused-by-log:{type(outcome.error).__name__}")
             elif name is not None:
                 self._report.taken += 1
+                self._report.aside += kind != INTERACTION
                 self._report.formats[name] += 1
             stored += 1
             if stored == _REPORT_EVERY:
@@ -266,13 +267,13 @@ class _Span:
                 else:
                     self._counts[piece.format] += 1
                     if seq > durable:
-                        self._flying.append((piece.where, piece.format))
+                        self._flying.append((piece.where, piece.format, record.kind))
                         yield record
                     continue
             self._rejected += 1
             if seq > durable:
                 self._refuse(piece.where, piece.reason)
-                self._flying.append((piece.where, None))
+                self._flying.append((piece.where, None, ""))
                 yield to_rejected(piece, source=token, by=_BY, seq=seq)
         counts = {"taken": self._counts.total(), "rejected": self._rejected}
         yield from self._system("import.finished", {**counts, "formats": sorted(self._counts)}, {})
@@ -284,7 +285,7 @@ class _Span:
         self._seq = seq + 1
         if self._durable is not None and seq <= self._durable:
             return
-        self._flying.append((kind, None))
+        self._flying.append((kind, None, kind))
         content = bodies.encode(bodies.Body(note=note)) if note else None
         yield Record(
             kind=kind, source=self._mark.token, by=_BY, clear=clear, content=content, seq=seq

@@ -35,8 +35,9 @@ class FileReport:
         path: the file, ``-`` for standard input.
         status: see `Status`.
         source: the source its records carry.
-        formats: interactions by format.
-        taken: interactions this run made durable.
+        formats: pieces taken by format.
+        taken: pieces this run made durable.
+        aside: of these, spans and log lines of the application itself, which are no interactions.
         rejected: pieces this run rejected.
         refused: the first `MAX_LISTED` of them.
         rejects: the listing of all of them, if any.
@@ -48,6 +49,7 @@ class FileReport:
     source: str = ""
     formats: Counter[str] = field(default_factory=Counter)
     taken: int = 0
+    aside: int = 0
     rejected: int = 0
     refused: list[Refused] = field(default_factory=list)
     rejects: Path | None = None
@@ -62,8 +64,18 @@ class ImportReport:
 
     @property
     def taken(self) -> int:
-        """Interactions this run made durable."""
+        """Pieces this run made durable."""
         return sum(file.taken for file in self.files)
+
+    @property
+    def aside(self) -> int:
+        """Of these, spans and log lines of the applications themselves."""
+        return sum(file.aside for file in self.files)
+
+    @property
+    def interactions(self) -> int:
+        """AI interactions this run made durable."""
+        return self.taken - self.aside
 
     @property
     def rejected(self) -> int:

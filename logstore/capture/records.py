@@ -12,7 +12,7 @@ from logstore.formats import body as bodies
 from logstore.formats.body import Body
 from logstore.formats.clearfields import split
 from logstore.formats.leaf import ClearValue
-from logstore.formats.record import Record
+from logstore.formats.record import INTERACTION, LOG, SPAN, Record
 
 MAX_SUBJECTS = 32
 """Most people one record is encrypted for; a source that names more is attacking the key store."""
@@ -78,7 +78,7 @@ def to_record(
         )
     )
     return Record(
-        kind="interaction",
+        kind=kind_of(interaction),
         source=source,
         by=by,
         time_us=interaction.start_us or interaction.end_us,
@@ -89,6 +89,13 @@ def to_record(
         session=session,
         seq=seq,
     )
+
+
+def kind_of(found: Interaction) -> str:
+    """The record kind: a span or log line that names no model is the application's own."""
+    if found.request_model or found.response_model:
+        return INTERACTION
+    return found.operation if found.operation in _ASIDE else INTERACTION
 
 
 def to_rejected(bad: Bad, *, source: str, by: str, seq: int | None) -> Record:
@@ -147,6 +154,7 @@ def clear_candidates(found: Interaction) -> dict[str, object]:
 
 
 _NO_CONTEXT = Context()
+_ASIDE = frozenset({SPAN, LOG})
 
 
 def _note(item: Item, refused: dict[str, object], left_out: list[str]) -> dict[str, object]:

@@ -92,7 +92,7 @@ FIELDS: tuple[ClearField, ...] = (
     ClearField("aircon.capture.gaps", "capture_gaps", "strs", "what the source could not give"),
     ClearField("aircon.session", "session", "str", "session pseudonym, dies with the key"),
 )
-"""Every clear field of an ``interaction`` record, in column order."""
+"""Every clear field of a captured record, in column order."""
 
 BY_NAME = {field.name: field for field in FIELDS}
 """The allow-list by leaf name."""

@@ -58,7 +58,7 @@ def table(leaves: Sequence[Leaf], raw: Sequence[bytes]) -> pa.Table:
         raw: their exact bytes, in the same order.
 
     Raises:
-        pyarrow.ArrowException: a clear field of an ``interaction`` has not its listed type.
+        pyarrow.ArrowException: a clear field of a captured record has not its listed type.
     """
     import pyarrow as pa
 

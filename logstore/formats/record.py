@@ -14,6 +14,18 @@ Scope = Literal["subject", "conversation", "source"]
 """What a key belongs to: a person; a conversation whose person is unknown; or, where there is not
 even a conversation, everything of one source in one segment."""
 
+INTERACTION = "interaction"
+"""Kind of one AI interaction: a call to a model, tool, retriever or agent."""
+
+SPAN = "span"
+"""Kind of a span of the application around its interactions, which says who asked and when."""
+
+LOG = "log"
+"""Kind of a log line of the application itself."""
+
+CAPTURED = frozenset({INTERACTION, SPAN, LOG})
+"""Kinds of what was captured from applications; their clear fields are the allow-listed ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

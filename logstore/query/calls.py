@@ -2,8 +2,9 @@
 
 A gateway's log, a tracing span and a log event can all tell of the same call. Records with the
 same (trace id, span id), or the same (provider, response id), are one call, also through a third
-record. The call is named after its first record; the record with the best evidence grade is its
-primary one. A sender can claim another call's ids, so grouping only labels: it hides nothing.
+record. The call is named after its first record. Its primary record is the interaction with the
+best evidence grade, never a span or log line of the application around it. A sender can claim
+another call's ids, so grouping only labels: it hides nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DOUBLE = """
-WITH k AS (SELECT index, span_key, response_key, capture_grade FROM base.records
+WITH k AS (SELECT index, span_key, response_key, capture_grade, kind FROM base.records
            WHERE span_key IS NOT NULL OR response_key IS NOT NULL),
      s AS (SELECT span_key FROM k WHERE span_key IS NOT NULL GROUP BY 1 HAVING count(*) > 1),
      a AS (SELECT response_key FROM k WHERE response_key IS NOT NULL
            GROUP BY 1 HAVING count(*) > 1)
-SELECT index, coalesce(span_key, 0) AS span, coalesce(response_key, 0) AS answer, capture_grade
+SELECT index, coalesce(span_key, 0) AS span, coalesce(response_key, 0) AS answer, capture_grade,
+       kind <> 'interaction' AS aside
 FROM k WHERE span_key IN (FROM s) OR response_key IN (FROM a) ORDER BY index
 """
 
@@ -40,7 +42,8 @@ def calls_table(connection: DuckDBPyConnection) -> pa.Table:
     roots = join_roots(index, [found.column("span").to_numpy(), found.column("answer").to_numpy()])
     grades = {grade: rank for rank, grade in enumerate(get_args(Grade))}
     ranks = [grades.get(grade, len(grades)) for grade in found.column("capture_grade").to_pylist()]
-    order = np.lexsort((index, np.array(ranks, dtype=np.int64), roots))
+    aside = found.column("aside").to_numpy(zero_copy_only=False)
+    order = np.lexsort((index, np.array(ranks, dtype=np.int64), aside, roots))
     primary = np.zeros(len(index), dtype=np.bool_)
     if len(index):
         ordered = roots[order]

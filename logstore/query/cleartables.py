@@ -13,7 +13,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logstore.query.columns import CLEAR_COLUMNS, records_schema
+from logstore.query.columns import CAPTURED_KINDS, CLEAR_COLUMNS, records_schema
 from logstore.query.lockdown import Protection, quoted
 from logstore.query.recordbatches import clear_table
 from logstore.query.tailtable import TailTable
@@ -96,7 +96,7 @@ class ClearTables:
             files = ", ".join(quoted(str(path)) for path in self._files)
             said = "json_extract(decode(leaf), '$.clear')::VARCHAR"
             union = (
-                f"SELECT {names}, CASE WHEN kind = 'interaction' THEN NULL ELSE {said} END AS "
-                f"clear FROM read_parquet([{files}]) UNION ALL {union}"
+                f"SELECT {names}, CASE WHEN kind IN {CAPTURED_KINDS} THEN NULL ELSE {said} END "
+                f"AS clear FROM read_parquet([{files}]) UNION ALL {union}"
             )
         self._connection.execute(f"CREATE OR REPLACE VIEW base.records AS {union}")

@@ -6,9 +6,13 @@ import functools
 from typing import TYPE_CHECKING
 
 from logstore.formats.clearfields import FIELDS
+from logstore.formats.record import CAPTURED
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+CAPTURED_KINDS = "(" + ", ".join(f"'{kind}'" for kind in sorted(CAPTURED)) + ")"
+"""The kinds that hold what applications did, as SQL; every other kind is an event of the log."""
 
 CLEAR_COLUMNS = (
     "index", "id", "kind", "time_us", "recorded_us", "source", "seq", "recorded_by",

@@ -11,6 +11,7 @@ import msgspec
 from logstore.formats.body import Body
 from logstore.formats.clearfields import BY_NAME, FieldType
 from logstore.formats.leaf import Leaf
+from logstore.formats.record import CAPTURED
 from logstore.query.batches import Opened
 from logstore.query.columns import CLEAR_COLUMNS, records_schema
 from logstore.query.flatten import overlay_of
@@ -137,13 +138,13 @@ def _joined(clear: pa.Table, content: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _clear_json(table: pa.Table) -> pa.Array[Any]:
-    """The clear fields of records that are no interactions, as JSON."""
+    """The clear fields of events as JSON; those of captured records are columns."""
     import pyarrow as pa
 
     kinds = table.column("kind").to_pylist()
     leaves = table.column("leaf")
     said = [
-        None if kind == "interaction" else _clear_of(leaves[row].as_py())
+        None if kind in CAPTURED else _clear_of(leaves[row].as_py())
         for row, kind in enumerate(kinds)
     ]
     return pa.array(said, type=pa.string())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from logstore.query.columns import CAPTURED_KINDS
 from logstore.query.parts import GROUP, Part
 from logstore.query.search import Span, group_spans
 
@@ -42,11 +43,11 @@ _SAID = f"left(lower(concat_ws(' ', substring(input_text, ask_at + 1), output_te
 def similar_to(
     cursor: DuckDBPyConnection, tables: WorkingCopy, index: int, limit: int
 ) -> NDArray[np.int64]:
-    """Indexes of at most `limit` records that resemble record `index`, in log order."""
+    """Indexes of at most `limit` records that resemble record `index`, ascending."""
     import numpy as np
 
     rows = cursor.execute(
-        f"SELECT {_SAID} FROM base.records WHERE index = ? AND kind = 'interaction'", [index]
+        f"SELECT {_SAID} FROM base.records WHERE index = ? AND kind IN {CAPTURED_KINDS}", [index]
     ).fetchall()
     said = str(rows[0][0] or "") if rows else ""
     cut = passages(said)
@@ -129,7 +130,7 @@ def _read(
         bounds = [value for low, high in ranges for value in (low, high - 1)]
         found += cursor.execute(
             f"SELECT index, said FROM (SELECT index, {_SAID} AS said FROM {table} "
-            f"WHERE ({within}) AND kind = 'interaction') "
+            f"WHERE ({within}) AND kind IN {CAPTURED_KINDS}) "
             f"WHERE regexp_matches(said, ?) LIMIT {_READ}",
             [*bounds, either],
         ).fetchall()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from logstore.errors import UsageError
 from logstore.formats.clearfields import FIELDS
+from logstore.formats.record import INTERACTION, LOG, SPAN
+from logstore.query.columns import CAPTURED_KINDS
 from logstore.query.timeline import FIRST_US, LAST_US
 
 _NAME = re.compile(r"[a-z][a-z_]{0,62}")
@@ -109,7 +111,7 @@ _PARTS = (
     'SELECT index, "time", time_us, application, session_id, user_id, '
     f"{_MODEL} AS model, system_text, input_text, output_text, tool_text, unnest(parts) AS p "
     f'FROM (SELECT *, {_moment("time_us")} AS "time" FROM base.records '
-    "WHERE kind = 'interaction')"
+    f"WHERE kind = '{INTERACTION}')"
 )
 _SEEN = f"{_moment('min(time_us)')} AS first_seen, {_moment('max(time_us)')} AS last_seen"
 _VERSION = f"concat({_MODEL}, '@', coalesce(model_version, '?'))"
@@ -121,7 +123,7 @@ def _edges(kind: str, name: str, where: str) -> str:
         f"SELECT '{kind}' AS from_kind, {name} AS from_name, {_VERSION} AS version, low, high, n "
         f"FROM (SELECT {where}, response_model, request_model, model_version, "
         "min(time_us) AS low, max(time_us) AS high, count(*) AS n FROM base.records "
-        f"WHERE kind = 'interaction' AND {where.partition(',')[0]} IS NOT NULL GROUP BY ALL)"
+        f"WHERE kind = '{INTERACTION}' AND {where.partition(',')[0]} IS NOT NULL GROUP BY ALL)"
     )
 
 
@@ -142,13 +144,27 @@ _EDGES = " UNION ALL ".join(
     ]
 )
 
+
+def _captured(which: str, *, content: bool) -> str:
+    """Captured records of some kinds, always with the same columns."""
+    if not content:
+        return f"SELECT {_HEAD}, {_CLEAR} FROM base.records r WHERE {which}"
+    return (
+        f"SELECT {_HEAD}, {_CLEAR}, {_CONTENT}, coalesce(c.root, r.index) AS interaction_id, "
+        "coalesce(c.is_primary, true) AS is_primary FROM base.records r "
+        f"LEFT JOIN base.calls c ON c.index = r.index WHERE {which}"
+    )
+
+
+_INTERACTIONS = f"r.kind = '{INTERACTION}'"
+_SPANS = f"r.kind IN ('{SPAN}', '{LOG}')"
+_EVENTS = f"r.kind NOT IN {CAPTURED_KINDS}"
+
 add(
     View(
         "interactions",
-        f"SELECT {_HEAD}, {_CLEAR}, {_CONTENT}, coalesce(c.root, r.index) AS interaction_id, "
-        "coalesce(c.is_primary, true) AS is_primary FROM base.records r "
-        "LEFT JOIN base.calls c ON c.index = r.index WHERE r.kind = 'interaction'",
-        f"SELECT {_HEAD}, {_CLEAR} FROM base.records r WHERE r.kind = 'interaction'",
+        _captured(_INTERACTIONS, content=True),
+        _captured(_INTERACTIONS, content=False),
         "one row per captured call to a model, tool, retriever or agent",
     )
 )
@@ -169,7 +185,7 @@ add(
         "WHERE p.type = 'tool_call'",
         f'SELECT index, {_moment("time_us")} AS "time", time_us, application, '
         f"{_MODEL} AS model, unnest(tool_names) AS name "
-        "FROM base.records WHERE kind = 'interaction'",
+        f"FROM base.records WHERE kind = '{INTERACTION}'",
         "one row per tool call; its arguments need the passphrase",
     )
 )
@@ -212,7 +228,7 @@ add(
         "(SELECT time_us, session_id, application, error_type, input_tokens, output_tokens, "
         "unnest(user_ids) AS user_id FROM interactions) GROUP BY user_id",
         None,
-        "each person named in a record: first and last seen, counts",
+        "each person named in an interaction: first and last seen, counts",
     )
 )
 add(
@@ -227,10 +243,18 @@ add(
 )
 add(
     View(
+        "spans",
+        _captured(_SPANS, content=True),
+        _captured(_SPANS, content=False),
+        "the applications' own spans and log lines around their calls: who asked, over what",
+    )
+)
+add(
+    View(
         "events",
         f"SELECT {_HEAD}, r.kind, r.clear, r.note, r.content_state "
-        "FROM base.records r WHERE r.kind <> 'interaction'",
-        f"SELECT {_HEAD}, r.kind, r.clear FROM base.records r WHERE r.kind <> 'interaction'",
+        f"FROM base.records r WHERE {_EVENTS}",
+        f"SELECT {_HEAD}, r.kind, r.clear FROM base.records r WHERE {_EVENTS}",
         "every other record: keys, seals, access, incidents ... with its clear fields as JSON",
     )
 )

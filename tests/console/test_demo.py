@@ -57,6 +57,6 @@ def test_the_sample_logs_answer_the_demos_questions(
     assert main(["demo", "--directory", str(tmp_path / "demo"), "--no-console"]) == 0
     said = capsys.readouterr().out
     assert "px.status-badges.example" in said
-    assert "2026-11-08 02:00:00     40" in said
+    assert "2026-11-08 02:00:00     35" in said
     assert len(demo.QUESTIONS) == 3
     assert all(question.words in said and question.answer in said for question in demo.QUESTIONS)

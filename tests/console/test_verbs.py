@@ -246,7 +246,7 @@ def test_bad_lines_are_named_and_kept_and_the_exit_code_tells(
     capsys.readouterr()
     assert main(["import", str(logs), "--store", str(store), "--json"]) == 6
     said = capsys.readouterr()
-    assert '"taken": 2, "refused": 1' in said.out
+    assert '"taken": 2, "interactions": 2, "refused": 1' in said.out
     assert "line 2" in said.err
     assert "\x1b" not in said.err
     assert list((tmp_path / "evidence.rejects").iterdir())

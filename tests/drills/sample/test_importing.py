@@ -112,6 +112,10 @@ def test_importing_the_folder_takes_every_entry_and_names_every_broken_line(
     state = ImportState(tmp_path / "state", bytes(32), log.last_seq)
     report = import_files(log, [sample.root], state=state, rejects_dir=tmp_path / "rejects")
     assert report.taken == sample.manifest.entries
+    calls = sum(entry.interactions for entry in sample.manifest.files)
+    assert report.interactions == calls < sample.manifest.entries
+    assert len(log.of_kind("interaction")) == calls
+    assert len(log.of_kind("span")) == report.aside
     assert report.rejected == sample.manifest.bad
     # Large bodies beside Bedrock's log and the inputs of answered batches are taken in with what
     # names them, not by themselves.

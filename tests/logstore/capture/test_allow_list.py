@@ -111,6 +111,25 @@ def test_identity_joined_from_the_trace_reaches_the_record() -> None:
     assert body.note["context"]["subjects"] == [["maria@example.com", "enduser.id", "sdk"]]  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("operation", "model", "kind"),
+    [
+        ("chat", "gpt-5", "interaction"),
+        ("execute_tool", None, "interaction"),
+        (None, None, "interaction"),
+        ("span", None, "span"),
+        ("log", None, "log"),
+        ("span", "gpt-5", "interaction"),  # a call whose kind its source did not say
+    ],
+)
+def test_the_applications_own_spans_and_lines_have_kinds_of_their_own(
+    operation: str | None, model: str | None, kind: str
+) -> None:
+    found = Interaction("otlp.span", operation=operation, response_model=model, error_type="e")
+    record = to_record(Item(b"", "otlp.span", ""), found, source="s", by="b", seq=1)
+    assert (record.kind, record.clear["error.type"]) == (kind, "e")
+
+
 def test_a_person_named_twice_is_one_subject() -> None:
     twice = [Subject("u", "user", "caller"), Subject("u", "end_user", "platform")]
     item = Item(b"{}", "litellm", "line 1")

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fake_reader import Entry, FakeReader, chat, entry_of, reader_of
+from support.fake_reader import Entry, FakeReader, chat, entry_of, event_of, reader_of
 from support.small_log import small_log
 
 from logstore.errors import KeyUnavailable, NotDurable, QueryRefused, UsageError
 from logstore.query import views
 from logstore.query.access import AccessEvent
 from logstore.query.engine import Engine
+from logstore.query.explorer import Explorer
+from logstore.query.filters import Filter
 
 ENDLESS = (
     "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE (a.range + b.range) % 7 = 3"
@@ -80,6 +82,40 @@ def test_sessions_models_and_events_fold_the_log(engine: Engine) -> None:
         ("log.opened", '{"origin":"example.org/log"}', None),
         ("access.query", '{"action":"sql"}', '{"text":"select secret question"}'),
     ]
+
+
+def test_spans_and_log_lines_of_the_application_are_no_interactions(tmp_path: Path) -> None:
+    known = {"trace_id": "t", "span_id": "s", "user": "maria"}
+    request = chat("GET /chat", operation="span", request_model=None, grade="span", **known)
+    called = chat("a question", grade="event", **known)
+    noted = chat("cache is cold", operation="log", request_model=None, grade="event")
+    entries = [entry_of(request), entry_of(called), entry_of(noted), event_of("log.opened", {})]
+    found = {}
+    for keys in (True, False):
+        reader = reader_of(entries, tmp_path / str(keys), **({} if keys else {"keys": None}))
+        reader.seal(2)
+        with Engine.open(reader, work=tmp_path / f"w{keys}") as engine:
+            for view in ("interactions", "spans", "events"):
+                found[view, keys] = rows(engine, f"SELECT index FROM {view} ORDER BY index")
+            assert rows(engine, "SELECT clear FROM events") == [("{}",)]
+            explorer = Explorer(engine)
+            assert explorer.select(Filter(kind="interaction")).count == 1
+            assert explorer.select(Filter(kind="span")).count == 1
+            if keys:
+                said = "SELECT index, input_text, operation, interaction_id FROM spans ORDER BY 1"
+                assert rows(engine, said) == [
+                    (0, "GET /chat", "span", 0),
+                    (2, "cache is cold", "log", 2),
+                ]
+                assert explorer.select(Filter(text="cache is cold")).count == 1
+                assert explorer.select(Filter(user="maria")).count == 2
+                assert explorer.detail(1).same_call == [0]
+                primary = rows(engine, "SELECT index, interaction_id, is_primary FROM interactions")
+                assert primary == [(1, 0, True)], "or a count of primary ones would lose the call"
+    for keys in (True, False):
+        assert found["interactions", keys] == [(1,)]
+        assert found["spans", keys] == [(0,), (2,)]
+        assert found["events", keys] == [(3,)]
 
 
 def test_lineage_joins_what_went_in_with_the_version_that_answered(tmp_path: Path) -> None:
@@ -150,6 +186,7 @@ def test_show_tables_lists_only_what_can_be_asked(engine: Engine, clear_engine: 
         "models",
         "users",
         "lineage",
+        "spans",
         "events",
     ]
     assert set(with_content) - {name for name, _ in rows(clear_engine, "SHOW TABLES")} == {

@@ -73,6 +73,9 @@ def test_a_clear_field_off_the_list_is_refused_and_takes_no_place(store: TestSto
         before = log.size
         with pytest.raises(UsageError, match="enduser.id"):
             log.append(Record("interaction", "test", clear={"enduser.id": "maria"}))
+        for kind in ("span", "log"):
+            with pytest.raises(UsageError, match="not on the list of clear fields"):
+                log.append(Record(kind, "test", clear={"enduser.id": "maria"}))
         assert log.size == before
         good, bad, last = log.append_batch(
             [chat("one", "a"), Record("x", "test", clear={"big": "x" * 70_000}), chat("two", "a")]
