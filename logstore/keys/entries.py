@@ -25,6 +25,7 @@ class KeyEntry(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
         month: ``YYYY-MM`` of the records it protects; empty for local secrets.
         generation: counts re-issues for one (scope, identity, month).
         key: 32 bytes.
+        at: size of the log when it was flushed: the group commit at this index announces it.
     """
 
     id: str
@@ -33,6 +34,7 @@ class KeyEntry(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
     month: str
     generation: int
     key: bytes
+    at: int = 0
 
 
 class Tombstone(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):

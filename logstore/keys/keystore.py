@@ -27,6 +27,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
@@ -77,7 +78,7 @@ class KeyStore:
         self._opened = (b"", b"")  # a sealed KEK and the KEK: opening one takes a tenth of a second
         self._journal: int | None = None
         self._offset = 0
-        self._pending: list[KeyEntry | Tombstone] = []
+        self._pending: list[KeyEntry] = []
         self._ring = KeyRing()
         self._lock = threading.RLock()  # guards everything but look-ups in the ring
         self.wal_keys = WalKeys(path, disk, self._kek, 0)
@@ -230,28 +231,34 @@ class KeyStore:
         """Every key that belongs to a person, conversation or source."""
         return (entry for entry in self._ring.all() if entry.scope != LOCAL)
 
-    def flush(self) -> list[KeyEntry]:
-        """Make new keys durable; returns them, oldest first.
+    def flush(self, at: int = 0) -> None:
+        """Make new keys durable, for the group commit that will stand at index `at`.
 
         Raises:
             NotDurable: the disk refused; the keys are forgotten again.
         """
         with self._lock:
             if not self._pending:
-                return []
+                return
             if self._journal is None:
                 self.drop_pending()
                 raise KeyUnavailable("the key store is closed")
+            page = [msgspec.structs.replace(entry, at=at) for entry in self._pending]
             try:
-                self._offset = self._write_page(self._journal, self._pending)
+                self._offset = self._write_page(self._journal, [*page])
             except BaseException:
                 self.drop_pending()
                 with contextlib.suppress(OSError):  # a reopened journal must not take it for whole
                     self._disk.sys_truncate(self._journal, self._offset)
                 self._close_journal()  # never flushed again through this descriptor
                 raise
-            page, self._pending = self._pending, []
-            return [item for item in page if isinstance(item, KeyEntry)]
+            self._pending = []
+            for entry in page:
+                self._ring.add(entry)
+
+    def unannounced(self, size: int) -> list[KeyEntry]:
+        """Durable keys whose ``key.created`` record a log of `size` records does not hold."""
+        return self._ring.unannounced(size)
 
     def _write_page(self, journal: int, page: list[KeyEntry | Tombstone]) -> int:
         place = _place(self.generation, self._offset)
@@ -266,9 +273,8 @@ class KeyStore:
     def drop_pending(self) -> None:
         """Forget keys that were obtained but not flushed."""
         with self._lock:
-            for item in self._pending:
-                if isinstance(item, KeyEntry):
-                    self._ring.drop(item)
+            for entry in self._pending:
+                self._ring.drop(entry)
             self._pending = []
 
     def destroy(self, key_ids: Iterable[str]) -> list[str]:
@@ -309,7 +315,7 @@ class KeyStore:
 
     def _issue(self, scope: str, identity: str, month: str) -> KeyEntry:
         entry = KeyEntry(secrets.token_hex(16), scope, identity, month, 0, secrets.token_bytes(32))
-        self._ring.add(entry)
+        self._ring.issue(entry)
         self._pending.append(entry)
         return entry
 

@@ -5,7 +5,8 @@ Rules:
 1. Either the whole group becomes one payload and one new `ChainState`, or nothing changed.
 2. A record that can not be encoded is refused alone; it takes no position in the chain.
 3. Keys made for the group are durable in the key store before the payload exists, and their
-   ``key.created`` record stands in the group before any record that uses them.
+   ``key.created`` record stands in the group before any record that uses them; so does that of
+   keys whose own group died between the two.
 """
 
 from __future__ import annotations
@@ -169,7 +170,8 @@ class GroupEncoder:
         """
         wall = self._clock.wall_us()
         keys = [self._keys_or_error(record, wall, segment) for record in records]
-        created = [key_created(batch) for batch in _batches(self._keys.flush())]
+        self._keys.flush(state.size)
+        created = [key_created(batch) for batch in _batches(self._keys.unannounced(state.size))]
         build = _Group(state, self._clock, len(records) + len(created), self._tokens)
         for record in created:
             build.add(record, [], 0)
@@ -246,10 +248,7 @@ def key_created(entries: Sequence[KeyEntry]) -> Record:
 
 
 def _batches(entries: list[KeyEntry]) -> list[list[KeyEntry]]:
-    personal = [entry for entry in entries if entry.scope != "local"]
-    return [
-        personal[at : at + _KEYS_PER_RECORD] for at in range(0, len(personal), _KEYS_PER_RECORD)
-    ]
+    return [entries[at : at + _KEYS_PER_RECORD] for at in range(0, len(entries), _KEYS_PER_RECORD)]
 
 
 def _month_of(day: int) -> str:
