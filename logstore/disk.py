@@ -28,8 +28,9 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from logstore.errors import NotDurable
+from logstore.errors import NotDurable, TamperingFound
 
 _FS_IOC_GETFLAGS = 0x80086601
 _FS_IOC_SETFLAGS = 0x40086602
@@ -223,6 +224,46 @@ def _advice(error: OSError) -> str:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return "Check the owner and permissions of the store and its file system."
     return "Check the disk, then reopen the store; it recovers by itself."
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for reading that somebody else may have put there: no link, pipe or device.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        TamperingFound: it is not a plain file.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise _no_plain_file(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _no_plain_file(path)
+    return os.fdopen(fd, "rb")
+
+
+def read_plain(path: Path, limit: int = 2**32) -> bytes:
+    """All bytes of a plain file; see `open_plain`.
+
+    Raises:
+        TamperingFound: it is not a plain file, or larger than `limit` bytes.
+    """
+    with open_plain(path) as file:
+        data = file.read(limit + 1)
+        if len(data) <= limit:
+            return data
+    raise TamperingFound(f"{path.name} is larger than anything aircon writes there")
+
+
+def _no_plain_file(path: Path) -> TamperingFound:
+    return TamperingFound(
+        f"{path.name} is a link or a special file, where a plain file is due",
+        kept="It was not followed.",
+        todo="Run `aircon verify` for the full list.",
+    )
 
 
 def set_immutable(path: Path, *, on: bool) -> bool:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from logstore.disk import AlreadyThere, Disk
+from logstore.disk import AlreadyThere, Disk, open_plain, read_plain
 from logstore.errors import TamperingFound
+
+MAX_READ = 256 * 2**20
+"""Most bytes of an object that `Blobs.read` returns: a seal."""
+
+_PIECE = 2**20
 
 
 class Blobs(Protocol):
@@ -65,7 +70,7 @@ class LocalBlobs:
         try:
             self._disk.publish(staged, target, protect=self._protect)
         except AlreadyThere:
-            if target.read_bytes() != staged.read_bytes():
+            if not _same(target, staged):
                 raise TamperingFound(
                     f"{key} exists with other bytes than this log is about to write",
                     kept="Nothing was overwritten.",
@@ -74,11 +79,22 @@ class LocalBlobs:
             self._disk.remove(staged)
 
     def read(self, key: str) -> bytes:
-        """See `Blobs.read`."""
-        return self.path(key).read_bytes()
+        """See `Blobs.read`.
+
+        Raises:
+            TamperingFound: it is no plain file, or larger than any object that is read whole.
+        """
+        return read_plain(self.path(key), MAX_READ)
 
     def path(self, key: str) -> Path:
-        """See `Blobs.path`."""
+        """See `Blobs.path`.
+
+        Raises:
+            TamperingFound: the name leads out of the store.
+        """
+        parts = key.split("/")
+        if "\0" in key or not {"", ".", ".."}.isdisjoint(parts):
+            raise TamperingFound(f"{key!r} is not the name of an object in a store")
         return self.root / key
 
     def keys(self, prefix: str = "") -> list[str]:
@@ -87,3 +103,11 @@ class LocalBlobs:
         found = (p.relative_to(self.root) for p in base.rglob("*") if p.is_file() or p.is_symlink())
         names = (p.as_posix() for p in found if not p.name.startswith("."))
         return sorted(n for n in names if n.startswith(prefix) and not n.startswith("wal/"))
+
+
+def _same(one: Path, other: Path) -> bool:
+    with open_plain(one) as first, open_plain(other) as second:
+        while piece := first.read(_PIECE):
+            if piece != second.read(_PIECE):
+                return False
+        return not second.read(1)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from logstore.disk import Disk, durable
+from logstore.disk import Disk, durable, open_plain, read_plain
 from logstore.errors import FormatError, NotDurable, TamperingFound
 from logstore.formats import frame
 from logstore.formats.group import Group
@@ -36,7 +36,7 @@ class WalWriter:
         self.first = first
         self.offset = offset
         self._disk = disk
-        self._fd = os.open(path, os.O_RDWR)
+        self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
 
     @classmethod
     def create(cls, directory: Path, origin: str, first: int, disk: Disk) -> WalWriter:
@@ -116,7 +116,7 @@ def read_wal(path: Path, origin: str) -> WalContent:
         TamperingFound: damage in the middle, a foreign header, or groups that do not follow
             each other: none of these comes from a crash.
     """
-    data = path.read_bytes()
+    data = read_plain(path)
     head = frame.read(data)
     if head is None or head.type != frame.WAL_HEADER:
         raise TamperingFound(f"{path.name} does not start with a write-ahead header")
@@ -140,7 +140,7 @@ def groups_from(
     Raises:
         TamperingFound: groups that do not follow each other, or damage in the middle.
     """
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         file.seek(offset)
         data = file.read()
     groups, end = _groups(data, 0, index, path)

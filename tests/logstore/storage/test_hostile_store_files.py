@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from support.stores import TestStore, chat, texts
+from support.stores import ORIGIN, TestStore, chat, texts
 
 from logstore.disk import AlreadyThere, Disk, lock_file
-from logstore.errors import AirconError
+from logstore.errors import AirconError, TamperingFound
+from logstore.storage import layout
+from logstore.storage.blobs import LocalBlobs
+from logstore.storage.clock import SystemClock
 
 
 @pytest.fixture
@@ -95,3 +98,55 @@ def test_a_store_with_blanks_and_other_scripts_in_its_path_works(tmp_path: Path)
         log.append(chat("hello", "maria"))
         log.seal()
     assert list(texts(store.reader()).values()) == ["hello"]
+
+
+@pytest.mark.parametrize(
+    "key", ["../secret", "index/../../secret", "/etc/passwd", "index//x", "index/./x", "a\0b", ""]
+)
+def test_no_name_of_an_object_leads_out_of_the_store(tmp_path: Path, key: str) -> None:
+    (tmp_path / "secret").write_text("not of this store")
+    blobs = LocalBlobs(tmp_path / "evidence", Disk(immutable=False))
+    with pytest.raises(TamperingFound, match="not the name"):
+        blobs.path(key)
+    with pytest.raises(TamperingFound, match="not the name"):
+        blobs.publish(key, tmp_path / "secret")
+    assert (tmp_path / "secret").read_text() == "not of this store"
+
+
+@pytest.mark.parametrize("kind", ["link", "endless", "pipe"])
+@pytest.mark.parametrize("place", ["seal", "wal"])
+def test_a_reader_neither_follows_nor_waits_for_odd_files(
+    store: TestStore, kind: str, place: str
+) -> None:
+    reader = store.reader()
+    if place == "seal":
+        odd = store.path / layout.seal_object(ORIGIN, 0, 3)
+        odd.parent.mkdir(parents=True)
+    else:
+        odd = max((store.path / "wal").rglob("*.wal"))
+        odd.rename(store.base / "aside")
+    if kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to("/dev/zero" if kind == "endless" else store.base / "aside")
+    if place == "seal" and kind == "pipe":
+        reader.refresh()
+        return  # not even listed
+    with pytest.raises(TamperingFound, match="link or a special file"):
+        reader.refresh()
+    with pytest.raises(TamperingFound, match="link or a special file"):
+        store.reader()
+    with pytest.raises((TamperingFound, AirconError)):
+        store.open()
+
+
+def test_sealing_does_not_wait_for_a_pipe_in_the_place_of_its_object(store: TestStore) -> None:
+    with store.open() as log:
+        now = SystemClock().wall_us()
+        odd = store.path / layout.index_object(ORIGIN, 0, log.size, now)  # easy to guess
+        odd.parent.mkdir(parents=True)
+        os.mkfifo(odd)
+        with pytest.raises(TamperingFound, match="special file"):
+            log.seal()
+        odd.unlink()
+        assert len(log.seal()) == 1
