@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.faulty_disk import FaultyDisk, Killed, Mode
 from support.stores import OPTIONS, ORIGIN, TestStore, chat, texts
+from support.supplementing import destroy, person, survivors
 
 from logstore.disk import Disk
 from logstore.errors import AirconError, UsageError
@@ -16,16 +17,22 @@ from logstore.formats.record import Receipt
 from logstore.keys.holders import NoHolder
 from logstore.keys.keystore import KeyStore
 from logstore.storage.log import Log
+from logstore.verify.verifier import verify_store
 
 LIFE = 12
 
 
 def live(log: Log, acknowledged: dict[int, str], *, start: int = 0) -> None:
-    """A short life with everything that writes: new people, batches, seals, a destroyed key."""
+    """A short life with everything that writes: new people, batches, seals, destroyed keys."""
     for n in range(start, start + 3):
         text = f"question {n}"
         acknowledged[log.append(chat(text, f"user-{n}")).index] = text
+    kept = log.append(chat("survives", conversation=f"shared-{start}")).index
+    acknowledged[kept] = "survives"
+    log.append(chat("is to go", conversation=f"shared-{start}"))
     log.seal()
+    log.supplement(survivors(log, {kept: (person(f"user-{start + 50}"),)}))
+    destroy(log, f"shared-{start}")
     words = [f"batch {n}" for n in range(start, start + 6)]
     outcomes = log.append_many(
         (chat(w, f"user-{n % 4}", "boss") for n, w in enumerate(words)), group=2
@@ -86,6 +93,8 @@ def check_whole(store: TestStore, acknowledged: dict[int, str]) -> None:
     wal_keys = {int(p.name[4:16]) for p in store.keys_path.glob("wal-*.key")}
     wals = {int(p.stem) for p in (store.path / "wal").rglob("*.wal")}
     assert wal_keys == wals, "WAL keys and files do not pair up"
+    report = verify_store(store.path, store.policy(), keys=store.keys(), workers=1)
+    assert report.exit_code == 0, report.found
 
 
 def fresh(base: Path, name: str) -> tuple[TestStore, dict[int, str]]:
