@@ -93,7 +93,7 @@ def measured(
 
 def _lone(setting: Setting) -> Iterator[Row]:
     load = Load(setting.sizes.lone)
-    plain, records = list(load.rows()), list(load.prepared())
+    plain, records = list(load.rows()), load.all_prepared()
     ours, floor = turns(
         [
             lambda: measured(setting, records, one_by_one, known=True)[0],
@@ -106,7 +106,7 @@ def _lone(setting: Setting) -> Iterator[Row]:
 
 def _together(setting: Setting) -> Iterator[Row]:
     load = Load(setting.sizes.shared)
-    lines, records = list(load.lines()), list(load.prepared())
+    lines, records = list(load.lines()), load.all_prepared()
     for count in (16, 256):
         acts: list[Callable[[], float]] = [
             partial(_wall, setting, records, threads(count)),
@@ -129,7 +129,7 @@ def _chain_wall(setting: Setting, lines: list[bytes], group: int) -> float:
 
 def _batches(setting: Setting) -> Iterator[Row]:
     load = Load(setting.sizes.batch)
-    records = list(load.prepared())
+    records = load.all_prepared()
     chained: dict[str, list[bytes] | list[dict[str, object]]] = {
         "SQLite chain, json.dumps": list(load.rows()),
         "SQLite chain of bytes": list(load.lines()),
@@ -153,7 +153,7 @@ def _batches(setting: Setting) -> Iterator[Row]:
 
 def _packages(setting: Setting) -> Iterator[Row]:
     count = min(setting.sizes.lone, 1_000)
-    records = list(Load(setting.sizes.shared).prepared())
+    records = Load(setting.sizes.shared).all_prepared()
     found = peers.packages(setting.base, count)
     ours = measured(setting, records, batches(256), known=True)[0]
     best = max(found.values())
