@@ -205,10 +205,13 @@ def _requested(policy: Policy | None, *, quick: bool, content: bool) -> list[str
     return asked
 
 
+_NOT_OPENED = "this check opened none; `aircon verify --content` does"
+
+
 def _unproven(*, quick: bool, content: bool, seen: bool) -> list[str]:
     unproven: Sequence[tuple[bool, str]] = (
         (quick, "single records, columns and chain: this was a quick verification"),
-        (not content, "that content opens to what records commit to: no keys were given"),
+        (not content, f"that content opens to what records commit to: {_NOT_OPENED}"),
         (not seen, "that this is not an older copy: no remembered checkpoints were given"),
         (True, "when records were signed: no witness's time was asked for"),
     )

@@ -75,6 +75,16 @@ def test_the_console_unlocks_a_store_that_was_opened_clear(made_store: Path) -> 
         assert extent.witnessed == 0
 
 
+def test_the_consoles_check_says_that_it_opened_no_content_and_what_does(
+    made_store: Path,
+) -> None:
+    with OpenStore(_args(made_store, insecure_no_passphrase=True), "console") as store:
+        found = store.verify(lambda _done, _total: None, lambda: False)
+    assert found.state == "verified"
+    (said,) = [line for line in found.lines if "content opens" in line]
+    assert said.endswith("this check opened none; `aircon verify --content` does")
+
+
 def test_a_wrong_passphrase_leaves_the_store_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
