@@ -137,7 +137,8 @@ Reads only signatures and seals; opens no content and needs no passphrase.
         "search",
         "find interactions by text, person, session, model or time",
         f"""
-TEXT is a substring, whatever its case; all filters given must hold. Newest last.
+TEXT is a substring, whatever its case; all filters given must hold. Rows are
+in order of event time, newest last.
 {_RECORDED}
 
   aircon search "refund policy" --since 2d
@@ -159,7 +160,8 @@ TEXT is a substring, whatever its case; all filters given must hold. Newest last
         "tail",
         "show the newest records; with -f, also those that come",
         f"""
-Filters as in `aircon search`.
+Filters as in `aircon search`. Newest means newest event; with -f, what comes stands at the end as
+it comes.
 {_RECORDED}
 
   aircon tail

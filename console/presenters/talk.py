@@ -35,7 +35,7 @@ def talk(details: Sequence[Detail], here: int, cells: int) -> list[Line]:
     """The turns of a conversation.
 
     Args:
-        details: its records, in log order.
+        details: its records, oldest first.
         here: index of the record the person came from; it is marked.
         cells: width in terminal cells.
     """

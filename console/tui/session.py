@@ -43,7 +43,7 @@ class ExplorerLike(Protocol):
         """One record, whole."""
 
     def conversation(self, index: int, /) -> Sequence[Detail]:
-        """The records of the same session or conversation, in log order."""
+        """The records of the same session or conversation, oldest first."""
 
     def similar(self, index: int, /) -> Selection:
         """Records whose text is like this one's."""

@@ -19,7 +19,7 @@ _PAGE = 2_000
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search, newest rows last."""
+    """Search; rows by event time, the newest last."""
     form, most = asking.shape(args), asking.limit(args, _USUAL)
     with OpenStore(args, "search") as store:
         filtered = asking.wanted(args, store.now_us())

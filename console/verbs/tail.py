@@ -1,4 +1,4 @@
-"""`aircon tail`: the newest records, and with -f those that come."""
+"""`aircon tail`: the newest records by event time, and with -f those that come, as they come."""
 
 from __future__ import annotations
 

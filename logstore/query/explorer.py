@@ -1,5 +1,6 @@
 """What a screen or `aircon search` asks: select by filter, page by index, one record in full.
 
+A selection is in order of event time, as a responder reads it, and not in the order of the log.
 Pages are read by record index and never by OFFSET, so any page of any selection costs the same.
 Every method may be called from any thread; `cancel` stops what is running.
 """
@@ -27,7 +28,9 @@ from logstore.query.timeline import Timeline
 from logstore.query.workingcopy import WorkingCopy
 
 if TYPE_CHECKING:
+    import numpy as np
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
 MAX_CONVERSATION = 500
 """Most records of one conversation that are opened."""
@@ -50,7 +53,7 @@ class Explorer:
         self.engine.interrupt()
 
     def select(self, found: Filter) -> Selection:
-        """The records that match a filter.
+        """The records that match a filter, by event time.
 
         Raises:
             KeyUnavailable: it asks for content and there is no passphrase.
@@ -61,6 +64,7 @@ class Explorer:
             with self.engine.running() as cursor:
                 size = self.engine.size
                 hits = matching(cursor, self.engine.tables, found)
+            hits = self._in_order(hits, size)
         except AirconError as error:
             self._report("search", found.describe(), error=error.what)
             raise
@@ -68,7 +72,10 @@ class Explorer:
         return Selection(found, size, hits)
 
     def extend(self, selection: Selection) -> Selection:
-        """The same selection with what was added since; only new records are looked at."""
+        """The same selection with what was added since at its end; only new records are looked at.
+
+        What was there keeps its place, and what comes stands below it even when its event is older.
+        """
         import numpy as np
 
         if selection.label or selection.size >= self.engine.size:
@@ -145,7 +152,7 @@ class Explorer:
         return sorted(details, key=lambda detail: (detail.row.time_us, detail.row.index))
 
     def similar(self, index: int, limit: int = 200) -> Selection:
-        """Records whose text resembles this one's, best `limit` of them, in log order.
+        """Records whose text resembles this one's, best `limit` of them, by event time.
 
         Raises:
             KeyUnavailable: there is no passphrase.
@@ -156,10 +163,18 @@ class Explorer:
         with self.engine.running() as cursor:
             size = self.engine.size
             hits = similar_to(cursor, tables, index, limit)
-        self._report("similar", f"similar to record {index}", rows=len(hits))
-        return Selection(Filter(), size, hits, f"similar to record {index}")
+        found = self._in_order(hits, size)
+        self._report("similar", f"similar to record {index}", rows=len(found))
+        return Selection(Filter(), size, found, f"similar to record {index}")
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _in_order(self, hits: NDArray[np.int64] | range, size: int) -> NDArray[np.int64] | range:
+        if len(hits) < 2:
+            return hits
+        with self._lock, self.engine.running() as cursor:
+            self._timeline.extend(cursor, size)
+            return self._timeline.in_order(hits)
 
     def _rows(self, indexes: list[int], text: str) -> list[Row]:
         if not indexes:

@@ -60,12 +60,14 @@ class Row(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The records that match a filter, in log order.
+    """The records that match a filter, by event time and, where it is the same, by index.
+
+    What the writer adds while one looks stands at the end, in the order in which it came.
 
     Attributes:
         filter: what was asked.
         size: records below this index were looked at.
-        indexes: record indexes as int64, or a range when every record matches.
+        indexes: record indexes as int64; a range when every record matches and the log is in order.
         label: said instead of the filter, e.g. ``similar to record 17``; empty for filters.
     """
 
@@ -78,6 +80,13 @@ class Selection:
     def count(self) -> int:
         """How many records match."""
         return len(self.indexes)
+
+    def position(self, index: int) -> int | None:
+        """Where a record stands, or None when it is not one of them."""
+        if isinstance(self.indexes, range):
+            return self.indexes.index(index) if index in self.indexes else None
+        found = (self.indexes == index).nonzero()[0]
+        return int(found[0]) if len(found) else None
 
     def slice(self, start: int, count: int, *, newest_first: bool = False) -> list[int]:
         """Record indexes of one page; `start` counts from the end when newest first."""

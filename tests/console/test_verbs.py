@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import os
 import shutil
 from pathlib import Path
@@ -379,3 +380,24 @@ def test_nobody_is_trusted_without_a_policy(aircon: Aircon, tmp_path: Path) -> N
     broken = tmp_path / "broken.policy"
     broken.write_text("log nonsense\n")
     assert aircon("verify", "--policy", str(broken)).code == 2
+
+
+def test_files_imported_one_after_the_other_are_read_in_order_of_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "evidence")
+    times = {"a.jsonl": (1, 4, 5), "b.jsonl": (2, 3, 6)}
+    for name, minutes in times.items():
+        said = [line(f"minute {at}", "ok", "x", start_us=at * 60_000_000) for at in minutes]
+        (tmp_path / name).write_text("\n".join(said) + "\n")
+    assert main(["init", store, "--insecure-no-passphrase"]) == 0
+    assert main(["import", *(str(tmp_path / name) for name in times), "--store", store]) == 0
+    for words, expected in {
+        ("search", "minute", "--limit", "0"): [1, 2, 3, 4, 5, 6],
+        ("search", "minute", "--limit", "2"): [5, 6],
+        ("tail", "-n", "3"): [4, 5, 6],
+    }.items():
+        capsys.readouterr()
+        assert main([*words, "--json", "--store", store, "--insecure-no-passphrase"]) == 0
+        rows = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+        assert [row["input_preview"] for row in rows] == [f"minute {at}" for at in expected]

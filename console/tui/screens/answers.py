@@ -311,11 +311,7 @@ class AnswersScreen(FrameScreen):
 
     def _cursor_in(self, found: Selection) -> int | None:
         wanted = self.trail.here.cursor
-        if wanted is None:
-            return None
-        if isinstance(found.indexes, range):
-            return wanted - found.indexes.start
-        return int(found.indexes.searchsorted(wanted))
+        return None if wanted is None else found.position(wanted)
 
     def _nothing_to_read(self) -> None:
         self._read_index = -1

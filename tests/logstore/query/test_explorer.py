@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fake_reader import (
     START_US,
@@ -33,6 +34,9 @@ from logstore.query.similar import passages, shingles
 
 _duck = duckdb.connect()
 
+_moments = st.integers(START_US - 3, START_US + 3) | st.integers(-(2**63), -1)
+"""Event times: many are the same, some are what no calendar holds."""
+
 
 @pytest.fixture
 def explorer(engine: Engine) -> Explorer:
@@ -45,7 +49,7 @@ def clear_explorer(clear_engine: Engine) -> Explorer:
 
 
 def hits(explorer: Explorer, line: str) -> list[int]:
-    return [int(index) for index in explorer.select(parse_filter(line, 0)).indexes]
+    return sorted(int(index) for index in explorer.select(parse_filter(line, 0)).indexes)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +118,11 @@ def test_locked_rows_carry_no_content(clear_explorer: Explorer) -> None:
     rows = clear_explorer.rows(clear_explorer.select(Filter()), 0, 10)
     assert [row.state for row in rows] == ["no-body", *["locked"] * 9]
     assert all(row.user is None and row.input_preview is None for row in rows)
-    assert rows[2].tool_names == ["search_kb"]
+    assert {row.index: row.tool_names for row in rows}[2] == ["search_kb"]
 
 
 def test_rows_of_destroyed_keys_say_so(explorer: Explorer) -> None:
-    row = explorer.rows(explorer.select(Filter()), 4, 1)[0]
+    row = explorer.detail(4).row
     assert (row.state, row.user, row.input_preview, row.model) == ("destroyed", None, None, "gpt-5")
 
 
@@ -240,7 +244,7 @@ def test_records_of_one_call_point_at_each_other(explorer: Explorer) -> None:
 def test_a_record_is_found_by_its_id(explorer: Explorer, clear_explorer: Explorer) -> None:
     for looker in (explorer, clear_explorer):
         row = looker.rows(looker.select(Filter()), 5, 1)[0]
-        assert looker.find(row.id.upper()) == 5
+        assert looker.find(row.id.upper()) == row.index
         with pytest.raises(NotFound):
             looker.find("0" * 36)
 
@@ -303,10 +307,52 @@ def test_new_records_extend_a_selection(opener: Any, tmp_path: Path) -> None:
     entries.append(event_of("log.note", {}))
     reader.size = len(entries)
     assert explorer.refresh() == 12
-    assert list(explorer.extend(everything).indexes) == list(range(12))
+    assert list(explorer.extend(everything).indexes) == [*everything.indexes, 10, 11]
     grown = explorer.extend(refunds)
     assert (list(grown.indexes), grown.size) == ([2, 10], 12)
     assert sum(explorer.histogram(explorer.extend(everything), 5).counts) == 12
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(_moments, st.sampled_from(["plain", "refund"])), max_size=30),
+    st.lists(_moments, max_size=5),
+)
+def test_selections_are_in_order_of_time_and_what_comes_later_stands_below(
+    entries: list[tuple[int, str]], late: list[int]
+) -> None:
+    made = [entry_of(chat(said, start_us=moment)) for moment, said in entries]
+    moments = [moment for moment, _ in entries]
+    with tempfile.TemporaryDirectory() as folder:
+        reader = reader_of(made, Path(folder) / "e", keys=None)
+        with Engine.open(reader, work=Path(folder) / "w") as engine:
+            explorer = Explorer(engine)
+            everything = explorer.select(Filter())
+            recent = explorer.select(Filter(since_us=START_US))
+            by_time = sorted(range(len(moments)), key=lambda at: (moments[at], at))
+            assert list(everything.indexes) == by_time
+            assert list(recent.indexes) == [at for at in by_time if moments[at] >= START_US]
+            assert [everything.position(at) for at in by_time] == list(range(len(moments)))
+            assert everything.position(len(moments)) is None
+            shown = [row.index for row in explorer.rows(everything, 0, 50)]
+            assert shown == by_time
+            made += [entry_of(chat("late", start_us=moment)) for moment in late]
+            reader.size = len(made)
+            explorer.refresh()
+            grown = explorer.extend(everything)
+            assert list(grown.indexes) == [*by_time, *range(len(moments), len(made))]
+            assert explorer.histogram(grown, 3).counts == explorer.histogram(
+                explorer.select(Filter()), 3
+            ).counts  # fmt: skip
+            moments += late
+            again = list(explorer.select(Filter()).indexes)
+            assert again == sorted(range(len(moments)), key=lambda at: (moments[at], at))
+
+
+def test_a_log_in_order_is_one_range(opener: Any, tmp_path: Path) -> None:
+    made = [entry_of(chat("q", start_us=START_US + at // 2)) for at in range(10)]
+    explorer = Explorer(opener(reader_of(made, tmp_path / "e")))
+    assert explorer.select(Filter()).indexes == range(10)
 
 
 def test_sealing_under_our_eyes_changes_nothing_that_is_shown(opener: Any, tmp_path: Path) -> None:
@@ -350,7 +396,7 @@ def test_many_threads_may_look_around(engine: Engine) -> None:
         try:
             for _ in range(8):
                 selection = explorer.select(Filter(kind="interaction"))
-                assert [row.index for row in explorer.rows(selection, 0, 3)] == [1, 2, 3]
+                assert [row.index for row in explorer.rows(selection, 0, 3)] == [1, 7, 2]
                 assert sum(explorer.histogram(selection, 7).counts) == 8
                 explorer.refresh()
         except Exception as error:  # noqa: BLE001
