@@ -145,6 +145,8 @@ def supplement_from_clear(clear: dict[str, object]) -> SupplementPin:
         pin = msgspec.convert(clear, SupplementPin)
     except msgspec.ValidationError as error:
         raise FormatError(f"{SUPPLEMENT} record is not a pin: {error}") from None
+    if msgspec.json.encode(pin) != msgspec.json.encode(clear):
+        raise FormatError(f"{SUPPLEMENT} record is not in its one spelling")  # digests cover it
     if pin.first < 0 or not 1 <= pin.records <= pin.count <= MAX_SPAN:
         raise FormatError(f"{SUPPLEMENT} record states an impossible supplement")
     return pin
