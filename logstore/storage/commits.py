@@ -30,13 +30,10 @@ from logstore.formats.record import Receipt, Record, Refusal
 from logstore.keys.keystore import KeyStore
 from logstore.storage.encoding import Encoded, GroupEncoder
 from logstore.storage.lease import Lease
+from logstore.storage.portions import MAX_GROUP, MAX_GROUP_BYTES, content_size
 from logstore.storage.writerstate import WriterState
 
-MAX_GROUP = 4096
-"""Most records in one group commit."""
-
-MAX_GROUP_BYTES = 32 * 2**20
-"""Content bytes after which a group commit is closed."""
+_PATIENCE_S = 60  # for a last flush; a disk that hangs must not keep a process from ending
 
 
 class _Submission:
@@ -249,9 +246,12 @@ class Committer:
             self._lease.leave()
         self.encode_lock.release()
 
-    def fail(self, error: AirconError) -> None:
-        """Refuse all further work."""
-        self._failed = error
+    def stop(self, error: AirconError) -> None:
+        """Refuse all further work, once what is under way is done."""
+        with self.encode_lock:
+            with self._turn:
+                self._turn.wait_for(lambda: self._written == self._tickets, _PATIENCE_S)
+            self._failed = self._failed or error
 
     def _check(self) -> None:
         if self._failed is not None:
@@ -263,10 +263,10 @@ class Committer:
 
     def _take(self) -> list[_Submission]:
         taken = [self._queue.popleft()]
-        count, size = len(taken[0].records), _content(taken[0].records)
+        count, size = len(taken[0].records), content_size(taken[0].records)
         while self._queue and count < MAX_GROUP and size < MAX_GROUP_BYTES:
             count += len(self._queue[0].records)
-            size += _content(self._queue[0].records)
+            size += content_size(self._queue[0].records)
             taken.append(self._queue.popleft())
         return taken
 
@@ -314,10 +314,6 @@ class Committer:
             raise
         self._tickets += 1
         return Job(self._tickets - 1, encoded)
-
-
-def _content(records: Sequence[Record]) -> int:
-    return sum(len(record.content) for record in records if record.content is not None)
 
 
 def _recovered(cut: int) -> list[Record]:

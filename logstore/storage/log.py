@@ -10,7 +10,6 @@ sealed (in an immutable segment) and, where a witness is configured, witnessed.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from logstore.disk import AlreadyThere, Disk, lock_file
-from logstore.errors import NotDurable, NotFound, UsageError
+from logstore.errors import AirconError, NotDurable, NotFound, UsageError
 from logstore.formats.leaf import parse
 from logstore.formats.pins import KIND, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
@@ -29,8 +28,9 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
 from logstore.storage.blobs import Blobs, LocalBlobs
 from logstore.storage.clock import Clock, SystemClock
-from logstore.storage.commits import MAX_GROUP, Committer, Job
+from logstore.storage.commits import Committer, Job
 from logstore.storage.encoding import GroupEncoder
+from logstore.storage.keepup import BackgroundSealing
 from logstore.storage.lease import Lease
 from logstore.storage.logfile import (
     LOG_FORMAT,
@@ -42,6 +42,7 @@ from logstore.storage.logfile import (
     parse_log_file,
 )
 from logstore.storage.options import SEAL_BYTES, Options
+from logstore.storage.portions import MAX_BATCH_BYTES, MAX_GROUP, content_size, portions
 from logstore.storage.reader import LogReader
 from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
 from logstore.storage.supplements import Owner, SupplementMaker, Survivor
@@ -95,9 +96,8 @@ class Log:
             GroupEncoder(self.origin, keys, clock), self._state, lease, keys
         )
         self._flusher = ThreadPoolExecutor(1, "aircon-flush")
-        self._tasks = TaskDoor(self._committer, self._seal_when_due)
-        self._background = ThreadPoolExecutor(1, "aircon-seal-wal")
-        self._sealing: Future[list[SegmentPin]] | None = None
+        self._tasks = TaskDoor(self._committer, self._make_ready)
+        self._background = BackgroundSealing(self.seal, self._options.auto_seal_bytes)
         self._closed = False
 
     # -- life ---------------------------------------------------------------------------------
@@ -206,6 +206,7 @@ class Log:
         self._closed = True
         for pool in (self._tasks, self._background, self._flusher):
             pool.shutdown()
+        self._committer.stop(UsageError("the log is closed"))
         self._state.close()
         self.keys.head.close()
 
@@ -235,18 +236,18 @@ class Log:
             KeyDestroyed: it concerns a person whose keys were destroyed; it is not stored.
             UsageError: it can not be written as a record; it is not stored.
         """
-        outcome = self._committer.commit([record])[0]
-        self._seal_when_due()
-        return _receipt(outcome)
+        self._make_ready()
+        return _receipt(self._committer.commit([record])[0])
 
     def append_batch(self, records: Iterable[Record]) -> list[Receipt | Refusal]:
         """Store up to `MAX_GROUP` records in one group commit; outcomes in order."""
         batch = list(records)
         if len(batch) > MAX_GROUP:
             raise UsageError(f"a batch holds at most {MAX_GROUP} records; this one {len(batch)}")
-        outcomes = self._committer.commit(batch) if batch else []
-        self._seal_when_due()
-        return outcomes
+        if content_size(batch) > MAX_BATCH_BYTES:
+            raise UsageError(f"a batch holds at most {MAX_BATCH_BYTES} bytes of content")
+        self._make_ready()
+        return self._committer.commit(batch) if batch else []
 
     def append_many(
         self, records: Iterable[Record], *, group: int = 1024
@@ -260,15 +261,28 @@ class Log:
             NotDurable: from here on nothing more is stored.
         """
         flights: deque[tuple[Future[None], Job, int]] = deque()
-        source = iter(records)
-        while chunk := list(itertools.islice(source, group)):
+        problem = None
+        for chunk in portions(records, group):
+            try:
+                self._make_ready()
+            except AirconError as error:  # first say what became of those under way
+                problem = error
+                break
             job, start = self._committer.encode(chunk)
-            flights.append((self._flusher.submit(self._committer.flush, job), job, start))
+            flights.append((self._flush_soon(job), job, start))
             while len(flights) > 1:
                 yield from _landed(flights.popleft())
-            self._seal_when_due()
         while flights:
             yield from _landed(flights.popleft())
+        if problem is not None:
+            raise problem
+
+    def _flush_soon(self, job: Job) -> Future[None]:
+        try:
+            return self._flusher.submit(self._committer.flush, job)
+        except BaseException as error:  # closed meanwhile, or interrupted: nobody will flush it
+            self._committer.abandon(job, error)
+            raise
 
     async def aappend(self, record: Record) -> Receipt:
         """`append` for asyncio: many tasks share one group commit without a thread each."""
@@ -357,17 +371,16 @@ class Log:
         """Pin a published segment on the log; returns the record's index."""
         return _receipt(self._committer.commit([sealed_record(intent.pin)])[0]).index
 
-    def _seal_when_due(self) -> None:
-        limit = self._options.auto_seal_bytes
-        if limit is None or self._state.wal.offset < limit or self._closed:
-            return
-        if self._sealing is not None and not self._sealing.done():
-            if self._state.wal.offset > 2 * limit:
-                self._sealing.result()  # back-pressure: sealing must keep up in the long run
-            return
-        if self._sealing is not None:
-            self._sealing.result()  # raises what the last one ran into
-        self._sealing = self._background.submit(self.seal)
+    def _make_ready(self) -> None:
+        """Before anything new is stored: is the log open, and does sealing keep up?
+
+        Raises:
+            UsageError: the log was closed.
+            AirconError: what the sealing in the background ran into.
+        """
+        if self._closed:
+            raise UsageError("the log is closed; nothing was stored", todo="Open it again.")
+        self._background.keep_up(self._state.wal.offset)
 
 
 def _receipt(outcome: Receipt | Refusal) -> Receipt:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from support.stores import TestStore, chat, texts
 
 from logstore.disk import Disk
-from logstore.errors import AirconError, NotDurable
-from logstore.formats.record import Receipt
-from logstore.storage.log import Log
+from logstore.errors import AirconError, NotDurable, UsageError
+from logstore.formats.pins import SegmentPin
+from logstore.formats.record import Receipt, Record
+from logstore.storage.log import Log, Options
 
 
 @pytest.fixture
@@ -120,3 +122,167 @@ def test_a_full_disk_of_the_key_store_stops_the_log_until_it_is_reopened(store: 
     with store.open() as log:
         again = log.append(chat("a new person", "v")).index
     assert texts(store.reader()) == {kept: "before", again: "a new person"}
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_closing_under_work_refuses_or_stores_but_never_hangs(store: TestStore) -> None:
+    log = store.create()
+    log.append(chat("known", "u"))
+    receipts: list[tuple[int, str]] = []
+
+    def work(name: int) -> None:
+        try:
+            for n in range(10_000):
+                text = f"{name}/{n}"
+                receipts.append((log.append(chat(text, "u")).index, text))
+        except AirconError:
+            return
+
+    threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    while len(receipts) < 50:
+        threading.Event().wait(0.01)
+    in_time(log.close)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive(), "somebody waits for ever"
+    store.open().close()
+    found = texts(store.reader())
+    assert {index: found[index] for index, _ in receipts} == dict(receipts)
+
+
+def test_a_closed_log_stores_nothing_and_holds_nothing(store: TestStore) -> None:
+    store.create().close()
+    before = descriptors()
+    log = store.open()
+    stream = log.append_many((chat(f"{n}", "u") for n in range(100)), group=2)
+    next(stream)
+    log.close()
+    with pytest.raises(UsageError, match="closed"):
+        log.append(chat("x", "u"))
+    with pytest.raises(AirconError):
+        list(stream)
+    with pytest.raises(AirconError):
+        log.seal()
+    log.keys.close()
+    assert descriptors() == before
+    with store.open() as again:
+        again.append(chat("another one", "u"))
+
+
+def test_a_stream_of_large_records_is_cut_into_groups_that_fit(store: TestStore) -> None:
+    large = "x" * (9 * 2**20)
+    with store.create() as log:
+        sizes: list[int] = []
+        encode = log._committer.encode
+
+        def watched(records: Sequence[Record]) -> object:
+            sizes.append(len(records))
+            return encode(records)
+
+        log._committer.encode = watched  # type: ignore[assignment,method-assign]
+        outcomes = list(log.append_many(chat(large, "u") for _ in range(9)))
+    assert len([each for each in outcomes if isinstance(each, Receipt)]) == 9
+    assert sizes == [4, 4, 1]
+
+
+class FailsOnce(Log):
+    """Its first sealing in the background fails."""
+
+    failed = False
+
+    def seal(self, *, rotate: bool = True) -> list[SegmentPin]:
+        if not self.failed:
+            self.failed = True
+            raise NotDurable("no room for a segment")
+        return super().seal(rotate=rotate)
+
+
+def test_what_sealing_ran_into_is_not_said_of_a_record_that_is_stored(store: TestStore) -> None:
+    store.create().close()
+    options = Options(protect=False, auto_seal_bytes=5_000)
+    stored: list[int] = []
+    refused_once = 0
+    with FailsOnce.open(store.path, store.keys(), options=options) as log:
+        for n in range(60):
+            size = log.size
+            try:
+                stored.append(log.append(chat(f"{n} " + "long " * 50, "u")).index)
+            except NotDurable:
+                refused_once += 1
+                assert log.size == size, "stored, but not acknowledged"
+    reader = store.reader()
+    assert refused_once == 1
+    assert list(texts(reader)) == stored
+    assert reader.pins, "sealing was never tried again"
+
+
+def test_each_event_loop_gets_its_own_receipts(store: TestStore) -> None:
+    with store.create() as log:
+        counts: list[int] = []
+
+        async def some(name: int) -> None:
+            got = await asyncio.gather(*(log.aappend(chat(f"{name}/{n}", "u")) for n in range(40)))
+            counts.append(len(got))
+
+        threads = [
+            threading.Thread(target=lambda n=n: asyncio.run(some(n)), daemon=True) for n in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive(), "a loop waits for a receipt that another one got"
+    assert counts == [40] * 4
+    assert len(texts(store.reader())) == 160
+
+
+def test_a_loop_that_ended_early_does_not_stop_the_next(store: TestStore) -> None:
+    disk = SlowDisk()
+    with store.create(disk) as log:
+        log.append(chat("known", "u"))
+
+        async def impatient() -> None:
+            disk.go.clear()
+            async with asyncio.timeout(0.05):
+                await log.aappend(chat("slow", "u"))
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(impatient())
+        disk.go.set()
+
+        async def patient() -> Receipt:
+            async with asyncio.timeout(10):
+                return await log.aappend(chat("next", "u"))
+
+        assert asyncio.run(patient()).index > 0
+
+
+async def test_tasks_of_a_closed_log_are_told(store: TestStore) -> None:
+    log = store.create()
+    await log.aappend(chat("x", "u"))
+    late = [asyncio.ensure_future(log.aappend(chat(f"{n}", "u"))) for n in range(3)]
+    await asyncio.sleep(0)
+    log.close()
+    async with asyncio.timeout(10):
+        told = await asyncio.gather(*late, return_exceptions=True)
+        with pytest.raises(AirconError):
+            await log.aappend(chat("after", "u"))
+    assert all(isinstance(each, Receipt | AirconError) for each in told)
+
+
+class SlowDisk(Disk):
+    """Flushes appended data only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(immutable=False)
+        self.go = threading.Event()
+        self.go.set()
+
+    def sys_fdatasync(self, fd: int) -> None:
+        assert self.go.wait(10)
+        super().sys_fdatasync(fd)
