@@ -73,6 +73,7 @@ class LogReader:
         self.keys = keys
         self.pins: list[SegmentPin] = []
         self.seals: list[Seal] = []
+        self._supplements: list[SupplementPin] = []  # that seals list
         self._blobs: Blobs = LocalBlobs(store, Disk(immutable=False))
         self._checked: dict[str, tuple[int, ...]] = {}
         self.tail = self._new_tail()
@@ -182,6 +183,7 @@ class LogReader:
             raise TamperingFound(f"the seal of the segment from record {self.sealed} is missing")
         self.pins.append(pin)
         self.seals.append(seal)
+        self._supplements += seal.supplements
 
     # -- clear part ---------------------------------------------------------------------------
 
@@ -278,8 +280,7 @@ class LogReader:
 
     def supplements(self) -> list[SupplementPin]:
         """Supplements that sealed and unsealed records pin, oldest first."""
-        sealed = [pin for seal in self.seals for pin in seal.supplements]
-        return sealed + self.tail.supplements()
+        return self._supplements + self.tail.supplements()
 
     # -- content ------------------------------------------------------------------------------
 
@@ -300,7 +301,7 @@ class LogReader:
             )
         end = min(first + count, self.size)
         more = SupplementBodies(
-            self.origin, self.supplements(), self.keys, (first, end), self._verified_if_here
+            self.origin, self.supplements, self.keys, (first, end), self._verified_if_here
         )
         for pin in self.pins_in(first, end):
             low, high = max(first, pin.first), min(end, pin.end)

@@ -19,7 +19,7 @@ class SupplementBodies:
 
     Args:
         origin: the log.
-        pins: every supplement of the log, oldest first.
+        pins: gives every supplement of the log, oldest first.
         keys: opens content.
         span: (first, end) of the range.
         verified: gives an object's local file once its whole-file hash is right; None when the
@@ -29,7 +29,7 @@ class SupplementBodies:
     def __init__(
         self,
         origin: str,
-        pins: Sequence[SupplementPin],
+        pins: Callable[[], Sequence[SupplementPin]],
         keys: KeyStore,
         span: tuple[int, int],
         verified: Callable[[ObjectPin], Path | None],
@@ -38,8 +38,8 @@ class SupplementBodies:
         self._keys = keys
         self._first, self._end = span
         self._verified = verified
-        near = [pin for pin in pins if pin.first < self._end and pin.end > self._first]
-        self._pins = near[::-1]
+        self._pins = pins
+        self._near: list[SupplementPin] | None = None
         self._loaded: dict[str, _Bodies] = {}
 
     def find(self, leaf: Leaf, otherwise: Unreadable) -> Opened:
@@ -51,8 +51,11 @@ class SupplementBodies:
         """
         if otherwise.reason == "tampered":
             return otherwise  # what contradicts the log is shown, not stepped around
+        if self._near is None:
+            near = [p for p in self._pins() if p.first < self._end and p.end > self._first]
+            self._near = near[::-1]
         reason: Unreadable | None = None
-        for pin in self._pins:
+        for pin in self._near:
             if not pin.first <= leaf.index < pin.end:
                 continue
             body = self._bodies(pin).get(leaf.index)

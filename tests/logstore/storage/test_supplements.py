@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,6 +148,24 @@ def test_a_supplement_outlives_the_body_objects_it_took_from(tmp_path: Path) -> 
     report = verify_store(store.path, store.policy(), keys=store.keys(), workers=1)
     assert report.codes() == {"body-missing"}, report.found
     assert report.logs[0].opened == 1
+
+
+def test_survivors_of_many_megabytes_take_several_blocks(tmp_path: Path) -> None:
+    store = TestStore(tmp_path)
+    with store.create() as log:
+        said = {}
+        for number in range(5):
+            text = f"{number} " + os.urandom(3 * 2**19).hex()
+            said[log.append(chat(text, conversation="shared")).index] = text
+            log.append(chat("to go", conversation="shared"))
+        log.seal()
+        pin = log.supplement(survivors(log, dict.fromkeys(said, (person("paul"),))))
+        destroy(log, "shared")
+        log.seal()
+    assert (pin.records, pin.count) == (5, 9)
+    assert pq.ParquetFile(store.path / pin.body.key).metadata.num_rows > 3
+    assert texts(store.reader()) == said
+    assert verified(store, keys=store.keys()).logs[0].opened == 5
 
 
 def test_it_is_kept_as_long_as_its_newest_record_and_no_longer(tmp_path: Path) -> None:
