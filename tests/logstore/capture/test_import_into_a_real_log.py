@@ -11,6 +11,7 @@ from logstore.capture.importing import import_files
 from logstore.capture.importstate import ImportState
 from logstore.capture.registry import decode
 from logstore.formats.body import Body
+from logstore.formats.record import CAPTURED
 from logstore.storage.reader import LogReader
 
 FOLDERS = ("capture/litellm-1.100.5", "capture/raw_http", "samples")
@@ -50,7 +51,7 @@ def test_every_recorded_file_goes_in_and_comes_out_again(shared_data: Path, tmp_
     found = [
         content
         for _, leaf, content in reader.contents(0, reader.size)
-        if leaf.kind == "interaction"
+        if leaf.kind in CAPTURED
     ]
     assert all(isinstance(content, Body) for content in found)
     assert {c.raw for c in found if isinstance(c, Body)} == {item.raw for item in wanted}
