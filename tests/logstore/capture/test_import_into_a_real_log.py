@@ -49,9 +49,7 @@ def test_every_recorded_file_goes_in_and_comes_out_again(shared_data: Path, tmp_
     assert report.taken == len(wanted) - 1
     reader = store.reader()
     found = [
-        content
-        for _, leaf, content in reader.contents(0, reader.size)
-        if leaf.kind in CAPTURED
+        content for _, leaf, content in reader.contents(0, reader.size) if leaf.kind in CAPTURED
     ]
     assert all(isinstance(content, Body) for content in found)
     assert {c.raw for c in found if isinstance(c, Body)} == {item.raw for item in wanted}
