@@ -7,6 +7,7 @@ before the log itself, on disk and signed, names the published objects by their 
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from logstore.disk import Disk
-from logstore.errors import FormatError, KeyDestroyed
+from logstore.disk import Disk, read_plain
+from logstore.errors import FormatError, KeyDestroyed, TamperingFound
 from logstore.formats.blocks import BlockContext
 from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
 from logstore.formats.group import Content
@@ -23,23 +24,27 @@ from logstore.formats.leaf import leaf_hashes
 from logstore.formats.merkle import Frontier
 from logstore.formats.pins import (
     KIND,
+    ObjectPin,
     SegmentPin,
     SupplementPin,
     destroyed_digest,
     supplements_digest,
     to_clear,
 )
+from logstore.formats.policy import Policy
 from logstore.formats.proof import TlogProof
 from logstore.formats.record import Record
 from logstore.keys.keystore import KeyStore
 from logstore.storage import edge, layout
 from logstore.storage.blobs import Blobs
 from logstore.storage.logfile import Retention
-from logstore.storage.seal import FORMAT, Seal
+from logstore.storage.reader import check_seal
+from logstore.storage.seal import FORMAT, Seal, parse_seal
 from logstore.storage.segment import ClearPart, body_bytes, clear_part, index_bytes, pin_bytes
 
 _DAY_US = 86_400_000_000
 _INTENT = "intent.json"
+_MAC = "intent.mac"
 
 
 class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,12 +90,27 @@ class SegmentSealer:
         self._disk = disk
 
     def staged(self, first: int) -> Intent | None:
-        """The whole staged segment that starts at `first`, if a crash left one."""
+        """The whole staged segment that starts at `first`, if a crash left one.
+
+        What lies staged will be signed, and whoever may write into the store could have put it
+        there: only what this key store vouches for is taken up, anything else is built anew.
+        """
+        folder = self._folder(first)
         try:
-            intent = msgspec.json.decode((self._folder(first) / _INTENT).read_bytes(), type=Intent)
-        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+            data = read_plain(folder / _INTENT)
+            mac = read_plain(folder / _MAC)
+            if not hmac.compare_digest(mac, self._mac(data)):
+                return None
+            intent = msgspec.json.decode(data, type=Intent)
+            for name, pin in _objects(intent):
+                if (folder / name).exists() and pin != _repinned(pin, read_plain(folder / name)):
+                    return None
+        except (FileNotFoundError, TamperingFound, msgspec.DecodeError, UnicodeDecodeError):
             return None
         return intent if intent.pin.first == first else None
+
+    def _mac(self, data: bytes) -> bytes:
+        return hmac.digest(self._keys.purpose_key("staging"), data, "sha256")
 
     def stage(
         self, raw: Sequence[bytes], bodies: Sequence[Content | None], before: Frontier
@@ -128,14 +148,16 @@ class SegmentSealer:
             destroyed,
             part.supplements,
         )
-        self._disk.create(folder / _INTENT, msgspec.json.encode(intent), mode=0o600)
+        data = msgspec.json.encode(intent)
+        self._disk.create(folder / _MAC, self._mac(data), mode=0o600)
+        self._disk.create(folder / _INTENT, data, mode=0o600)
         return intent
 
     def publish(self, intent: Intent) -> None:
         """Give both staged objects their final names."""
         folder = self._folder(intent.pin.first)
-        for name, pin in (("index", intent.pin.index), ("body", intent.pin.body)):
-            if pin is not None and (folder / name).exists():
+        for name, pin in _objects(intent):
+            if (folder / name).exists():
                 self._blobs.publish(pin.key, folder / name)
 
     def publish_seal(
@@ -168,11 +190,24 @@ class SegmentSealer:
             intent.destroyed,
             intent.supplements,
         )
-        if key in self._blobs.keys(key):
-            return  # published before a crash; its checkpoint may be an earlier, equally good one
+        data = self._published(key, pin) or seal.encode()
         folder = self._folder(pin.first)
         self._disk.make_directory(folder, 0o700)
-        self._blobs.publish(key, self._disk.stage(folder / "seal", seal.encode()))
+        self._blobs.publish(key, self._disk.stage(folder / "seal", data))
+
+    def _published(self, key: str, pin: SegmentPin) -> bytes | None:
+        """The seal as published before a crash; its checkpoint may be an earlier, as good one.
+
+        Raises:
+            TamperingFound: what has its name proves something else.
+        """
+        if key not in self._blobs.keys(key):
+            return None
+        data = self._blobs.read(key)
+        trust = Policy((self._keys.signer().verifier(),))
+        if check_seal(parse_seal(data), trust, self._context.origin) != pin:
+            raise TamperingFound(f"{key} is not the seal of this segment")
+        return data
 
     def discard(self, first: int) -> None:
         """Remove the staging folder of a segment."""
@@ -234,6 +269,16 @@ class SegmentSealer:
         except KeyDestroyed:
             return False
         return True
+
+
+def _objects(intent: Intent) -> list[tuple[str, ObjectPin]]:
+    """File names in a staging folder and the pins of what they hold."""
+    pairs = (("index", intent.pin.index), ("body", intent.pin.body))
+    return [(name, pin) for name, pin in pairs if pin is not None]
+
+
+def _repinned(pin: ObjectPin, data: bytes) -> ObjectPin:
+    return pin_bytes(pin.key, data, pin.retain_until_us)
 
 
 def sealed_record(pin: SegmentPin) -> Record:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from logstore.errors import TamperingFound
 from logstore.formats.leaf import Leaf, parse
-from logstore.formats.pins import KIND, SUPPLEMENT, SegmentPin, SupplementPin, supplements_among
+from logstore.formats.pins import (
+    KIND,
+    SUPPLEMENT,
+    SegmentPin,
+    SupplementPin,
+    from_clear,
+    supplements_among,
+)
 from logstore.storage.wal import WalContent, read_wal, wal_files
 
 
@@ -24,9 +31,17 @@ class Unsealed:
         self._origin = origin
 
     def pinned_at(self, pin: SegmentPin) -> int | None:
-        """Index of the record that pins a segment, when it stands behind the segment."""
+        """Index of the record that pins a segment, when it stands behind the segment.
+
+        Raises:
+            TamperingFound: a record pins other objects as this segment.
+        """
         for leaf in self._of_kind(KIND, pin.end):
-            if leaf.clear["first"] == pin.first:
+            if leaf.clear.get("first") == pin.first:
+                if from_clear(leaf.clear) != pin:
+                    raise TamperingFound(
+                        f"record {leaf.index} pins other objects than those of this segment"
+                    )
                 return leaf.index
         return None
 
