@@ -4,11 +4,12 @@ Keys are destroyed whole. Records that share a key with what has to go, and must
 put under other keys first: record, commitment and tree stay as they are, only the ciphertext is
 new. A supplement is made in the order of sealing:
 
-    keys on the log -> stage object and intent -> pin on the log -> publish -> discard staging
+    keys on the log -> stage the object -> pin on the log -> publish -> discard staging
 
-The pin decides after a crash: a staged supplement that the log pins is published, any other is
-discarded. Whoever makes, settles or seals holds the seal lock, so what lies staged while it is
-held was left by a crash; and as sealing settles first, such a pin is always among the unsealed.
+The pin is the intent, and decides after a crash: a staged supplement that the log pins is
+published if it has the pinned bytes, anything else is discarded. Whoever makes, settles or seals
+holds the seal lock, so what lies staged while it is held was left by a crash; and as sealing
+settles first, such a pin is always among the unsealed.
 
 A supplement is kept as long as the body object of a segment that ends with its newest record
 would be: making survivors readable again does not prolong how long they are kept.
@@ -22,10 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from logstore.disk import Disk
-from logstore.errors import UsageError
+from logstore.disk import Disk, read_plain
+from logstore.errors import TamperingFound, UsageError
 from logstore.formats.blocks import BlockContext
 from logstore.formats.group import Content
 from logstore.formats.leaf import Leaf, parse
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from logstore.storage.sealing import SealingContext
 
 _DAY_US = 86_400_000_000
-_INTENT = "supplement.json"
 _OBJECT = "body"
 _PORTION = 16_384  # leaves read at a time: a row group of an index object
 
@@ -102,7 +100,12 @@ class SupplementMaker:
         outcome = committer.commit([Record(SUPPLEMENT, "aircon", clear=to_clear(pin))])[0]
         if isinstance(outcome, Refusal):
             raise outcome.error
-        self._publish(pin)
+        if not self._publish(pin):
+            raise TamperingFound(
+                "somebody changed a supplement while it was being made",
+                kept="The content can still be read with the keys it had before.",
+                todo="Find out who else writes into the store, then try again.",
+            )
         self._discard(self._folder(pin))
         return pin
 
@@ -114,6 +117,9 @@ class SupplementMaker:
         """
         known = {self._folder(pin): pin for pin in pinned}
         for folder in sorted(self._context.staging.glob("sup-*")):
+            if folder.is_symlink() or not folder.is_dir():
+                self._disk.remove(folder)
+                continue
             pin = known.get(folder)
             if pin is not None:
                 self._publish(pin)
@@ -188,16 +194,24 @@ class SupplementMaker:
         folder = self._folder(pin)
         self._disk.make_directory(folder, 0o700)
         self._disk.sys_rename(self._disk.stage(folder / _OBJECT, data), folder / _OBJECT)
-        self._disk.create(folder / _INTENT, msgspec.json.encode(pin), mode=0o600)
         return pin
 
-    def _publish(self, pin: SupplementPin) -> None:
+    def _publish(self, pin: SupplementPin) -> bool:
+        """Give a staged object its name; False when what was staged is not there any more."""
         staged = self._folder(pin) / _OBJECT
-        if staged.exists():  # else published before a crash
-            self._blobs.publish(pin.body.key, staged)
+        try:
+            data = read_plain(staged, pin.body.size)
+        except (FileNotFoundError, TamperingFound):
+            return False  # after a crash: published already
+        # Other bytes than the pinned ones never get the name. Nothing is lost with them: as no
+        # call for this supplement has returned, the keys before it were not destroyed.
+        if pin_bytes(pin.body.key, data, pin.body.retain_until_us) != pin.body:
+            return False
+        self._blobs.publish(pin.body.key, staged)
+        return True
 
     def _discard(self, folder: Path) -> None:
-        for path in (folder / _INTENT, *sorted(folder.iterdir())):
+        for path in sorted(folder.iterdir()):
             self._disk.remove(path)
         folder.rmdir()
 

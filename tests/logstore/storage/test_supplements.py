@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,10 +16,11 @@ from support.faulty_disk import FaultyDisk, Killed
 from support.stores import TestStore, chat, texts
 from support.supplementing import destroy, keys_of, person, survivors
 
-from logstore.errors import AirconError, KeyDestroyed, UsageError
+from logstore.errors import AirconError, KeyDestroyed, TamperingFound, UsageError
 from logstore.formats.pins import SupplementPin
 from logstore.storage.bodies import Unreadable
 from logstore.storage.log import Log, Survivor
+from logstore.storage.supplements import SupplementMaker
 from logstore.verify.findings import Report
 from logstore.verify.proving import check, disclose, prove
 from logstore.verify.verifier import verify_store
@@ -245,15 +247,83 @@ def test_a_second_process_opening_the_log_leaves_one_under_way_alone(tmp_path: P
         log.seal()
         publish = log._supplements._publish
 
-        def meddled(pin: SupplementPin) -> None:
+        def meddled(pin: SupplementPin) -> bool:
             with store.open() as other:
                 other.append(chat("meanwhile", "anna"))
             assert verified(store, keys=store.keys()).codes() <= {"sealing-under-way"}
-            publish(pin)
+            return publish(pin)
 
         log._supplements._publish = meddled  # type: ignore[method-assign]
         erase_maria(log, his)
         log.seal()
+    assert texts(store.reader())[his] == "paul's recipe"
+    verified(store, keys=store.keys())
+
+
+def pinned_and_dead(store: TestStore, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, int]:
+    """The process died between pinning and publishing; (staging folder, survivor)."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with store.create() as log:
+        _, his = shared_chat(log)
+        log.seal()
+        monkeypatch.setattr(SupplementMaker, "_publish", die)
+        with pytest.raises(Killed):
+            log.supplement(survivors(log, {his: (person("paul"),)}))
+    monkeypatch.undo()
+    return next((store.path / "wal").rglob("staging/sup-*")), his
+
+
+def test_what_somebody_put_in_place_of_a_staged_object_is_never_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = TestStore(tmp_path)
+    folder, his = pinned_and_dead(store, monkeypatch)
+    data = (folder / "body").read_bytes()
+    (folder / "body").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with store.open() as log:
+        assert not list(store.path.rglob("sup-*")), "discarded, not given the name"
+        report = verify_store(store.path, store.policy(), workers=1)
+        assert {f.code for f in report.of("tampering")} == {"body-missing"}
+        assert texts(store.reader())[his] == "paul's recipe", "the old keys still open it"
+        log.supplement(survivors(log, {his: (person("paul"),)}))
+
+
+def test_a_supplement_changed_under_its_maker_s_hands_is_not_reported_as_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = SupplementMaker._stage
+
+    def meddled(maker: SupplementMaker, *given: Any) -> SupplementPin:
+        pin = stage(maker, *given)
+        (maker._folder(pin) / "body").write_bytes(b"PAR1")
+        return pin
+
+    monkeypatch.setattr(SupplementMaker, "_stage", meddled)
+    store = TestStore(tmp_path)
+    with store.create() as log:
+        _, his = shared_chat(log)
+        with pytest.raises(TamperingFound, match="being made"):
+            log.supplement(survivors(log, {his: (person("paul"),)}))
+    assert not list((store.path / "body").rglob("sup-*"))
+
+
+def test_a_link_planted_among_the_staged_deletes_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = TestStore(tmp_path)
+    folder, his = pinned_and_dead(store, monkeypatch)
+    precious = tmp_path / "elsewhere" / "precious"
+    precious.parent.mkdir()
+    precious.write_text("mine")
+    (folder.parent / "sup-x").symlink_to(precious.parent)
+    (folder.parent / "sup-y").write_text("a file where a folder belongs")
+    with store.open() as log:
+        log.seal()
+    assert precious.read_text() == "mine"
+    assert not list((store.path / "wal").rglob("staging/*"))
     assert texts(store.reader())[his] == "paul's recipe"
     verified(store, keys=store.keys())
 
