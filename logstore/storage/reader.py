@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from logstore.disk import Disk
+from logstore.disk import Disk, read_plain
 from logstore.errors import CannotJudge, NotFound, TamperingFound
 from logstore.formats.blocks import BlockContext
 from logstore.formats.body import Body
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _RETRIES = 20
+_MAX_LOG_FILE = 2**20
 
 
 class LogReader:
@@ -382,7 +383,10 @@ def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
 
 def log_files(store: Path) -> list[LogFile]:
     """Descriptions of every log in a store, sorted by origin."""
-    found = [parse_log_file(path.read_bytes()) for path in sorted(store.glob("log/log=*/log.json"))]
+    found = [
+        parse_log_file(read_plain(path, _MAX_LOG_FILE))
+        for path in sorted(store.glob("log/log=*/log.json"))
+    ]
     return sorted(found, key=lambda log: log.origin)
 
 

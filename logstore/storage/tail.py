@@ -116,7 +116,7 @@ class Tail:
                 continue
             if wal_first not in sealers:
                 try:
-                    key = keys.wal_keys.read(wal_first)
+                    key = _wal_key(keys, wal_first)
                 except KeyUnavailable:
                     return found  # sealed and discarded meanwhile; the caller refreshes
                 sealers[wal_first] = Sealer(self._origin, AESGCM(key))
@@ -124,6 +124,14 @@ class Tail:
                 if body is not None:
                     found[group.first + offset] = body
         return found
+
+
+def _wal_key(keys: KeyStore, first: int) -> bytes:
+    try:
+        return keys.wal_keys.read(first)
+    except KeyUnavailable:
+        keys.catch_up()  # wrapped anew by whoever destroyed a key meanwhile
+        return keys.wal_keys.read(first)
 
 
 __all__ = ["CannotJudge", "Tail"]

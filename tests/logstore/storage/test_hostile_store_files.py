@@ -150,3 +150,23 @@ def test_sealing_does_not_wait_for_a_pipe_in_the_place_of_its_object(store: Test
             log.seal()
         odd.unlink()
         assert len(log.seal()) == 1
+
+
+def test_a_description_of_a_log_is_neither_endless_nor_a_link(store: TestStore) -> None:
+    described = next((store.path / "log").iterdir()) / "log.json"
+    described.unlink()
+    described.symlink_to("/dev/zero")
+    with pytest.raises(TamperingFound, match="link or a special file"):
+        store.reader()
+
+
+def test_unsealed_content_stays_readable_when_another_process_destroys_a_key(
+    store: TestStore,
+) -> None:
+    with store.open() as log:
+        log.append(chat("about tom", "tom"))
+    reader = store.reader()
+    other = store.keys()
+    other.destroy([key.id for key in other.keys_of("tom")])
+    other.tidy()
+    assert list(texts(reader).values()) == ["hello"]
