@@ -7,9 +7,10 @@ now and then, so that a console or a query beside it can record what it did.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from logstore.disk import lock_file
@@ -18,6 +19,17 @@ from logstore.errors import WriterBusy
 _HOLD_S = 0.1
 _PAUSE_S = 0.001
 _POLL_S = 0.0004
+
+
+@contextlib.contextmanager
+def sealing_alone(directory: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the seal lock of a log; gives False when it is held elsewhere and `wait` is false."""
+    lock = lock_file(directory / "seal.lock", wait=wait)
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 class Lease:

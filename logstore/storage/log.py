@@ -10,7 +10,6 @@ sealed (in an immutable segment) and, where a witness is configured, witnessed.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from logstore.disk import AlreadyThere, Disk, lock_file
+from logstore.disk import AlreadyThere, Disk
 from logstore.errors import AirconError, NotDurable, NotFound, UsageError
 from logstore.formats.leaf import parse
 from logstore.formats.pins import KIND, SegmentPin, SupplementPin
@@ -31,7 +30,7 @@ from logstore.storage.clock import Clock, SystemClock
 from logstore.storage.commits import Committer, Job
 from logstore.storage.encoding import GroupEncoder
 from logstore.storage.keepup import BackgroundSealing
-from logstore.storage.lease import Lease
+from logstore.storage.lease import Lease, sealing_alone
 from logstore.storage.logfile import (
     LOG_FORMAT,
     LogFile,
@@ -138,6 +137,8 @@ class Log:
             log._state.start()
         with log._committer as state:
             fresh = state.chain.size == 0
+            if fresh:
+                state.cut = 0  # half of record 0 itself: nothing that could be recovered
         if fresh:
             log.append(Record("log.created", "aircon", clear=description.to_clear()))
         else:
@@ -193,7 +194,7 @@ class Log:
             self._sealer.discard_except({old.first for old in state.waiting})
         if cut:
             self._committer.commit([])
-        with self._sealing_alone(wait=False) as alone:
+        with sealing_alone(self._directory, wait=False) as alone:
             if alone:
                 self._settle()
         if waiting:
@@ -296,23 +297,13 @@ class Log:
         Repeats safely after a crash at any point. Nothing is sealed when the only unsealed
         records are those that earlier seals themselves left.
         """
-        with self._sealing_alone():
+        with sealing_alone(self._directory):
             self._settle()
             with self._committer as state:
                 if rotate and self._worth_sealing(state):
                     state.rotate()
                 waiting = list(state.waiting)
             return [self._seal_one(old) for old in waiting]
-
-    @contextlib.contextmanager
-    def _sealing_alone(self, *, wait: bool = True) -> Iterator[bool]:
-        """Hold the seal lock; gives False when it is held elsewhere and `wait` is false."""
-        lock = lock_file(self._directory / "seal.lock", wait=wait)
-        try:
-            yield lock is not None
-        finally:
-            if lock is not None:
-                os.close(lock)
 
     def supplement(self, survivors: Iterable[Survivor]) -> SupplementPin:
         """Put the content of earlier records under other keys, in an object of its own.
@@ -327,7 +318,7 @@ class Log:
             NotDurable: the log refuses further work until reopened.
         """
         policy = Policy((self.keys.signer().verifier(),))
-        with self._sealing_alone():
+        with sealing_alone(self._directory):
             self._settle()
             reader = LogReader(self._store, self.origin, policy, None)
             return self._supplements.make(survivors, reader, self._committer)
