@@ -76,6 +76,9 @@ class StoreFile:
 
 LOG_FORMAT = "aircon-log/1"
 
+MAX_LOG_FILE = 2**20
+"""Most bytes of a ``log.json``."""
+
 
 def parse_log_file(data: bytes) -> LogFile:
     """Read ``log.json``.

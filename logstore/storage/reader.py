@@ -43,7 +43,7 @@ from logstore.storage.bodies import (
     key_problem,
     parsed,
 )
-from logstore.storage.logfile import LogFile, parse_log_file
+from logstore.storage.logfile import MAX_LOG_FILE, LogFile, parse_log_file
 from logstore.storage.seal import Seal, parse_seal, pin_of
 from logstore.storage.supplementbodies import SupplementBodies
 from logstore.storage.tail import Tail
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _RETRIES = 20
-_MAX_LOG_FILE = 2**20
 
 
 class LogReader:
@@ -384,7 +383,7 @@ def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
 def log_files(store: Path) -> list[LogFile]:
     """Descriptions of every log in a store, sorted by origin."""
     found = [
-        parse_log_file(read_plain(path, _MAX_LOG_FILE))
+        parse_log_file(read_plain(path, MAX_LOG_FILE))
         for path in sorted(store.glob("log/log=*/log.json"))
     ]
     return sorted(found, key=lambda log: log.origin)
