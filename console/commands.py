@@ -240,7 +240,7 @@ Exit code 0: verified to the policy. 1: tampering found; the report names file a
 2: cannot judge, for example because nothing is signed by a key of the policy. The report
 also says what no verification can prove. --quick checks whole-file hashes, seals and
 signatures, and leaves the recomputation of every leaf and column out.
-With a passphrase, contents are checked against their commitments as well.
+--content needs the passphrase and checks contents against their commitments as well.
 
   aircon verify
   aircon verify --quick --json
