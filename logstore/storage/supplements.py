@@ -193,7 +193,7 @@ class SupplementMaker:
         pin = SupplementPin(first, count, len(chosen), pin_bytes(key, data, until))
         folder = self._folder(pin)
         self._disk.make_directory(folder, 0o700)
-        self._disk.sys_rename(self._disk.stage(folder / _OBJECT, data), folder / _OBJECT)
+        self._disk.replace(folder / _OBJECT, data)
         return pin
 
     def _publish(self, pin: SupplementPin) -> bool:
