@@ -34,6 +34,7 @@ def verify(store: OpenStore, *, quick: bool, workers: int | None = None) -> Repo
             store.policy,
             quick=quick,
             keys=store.keys,
+            keys_path=store.places.keys,
             seen=store.places.seen,
             progress=progress,
             workers=workers,
@@ -56,7 +57,10 @@ def verdict(
             raise CannotJudge("the verification was stopped", todo="Start it again when you can.")
         progress(done, total)
 
-    report = verify_store(store.places.store, store.policy, seen=store.places.seen, progress=step)
+    places = store.places
+    report = verify_store(
+        places.store, store.policy, keys_path=places.keys, seen=places.seen, progress=step
+    )
     states: dict[int, VerdictState] = {0: "verified", 1: "tampering", 2: "cannot-judge"}
     signed = sum(log.signed for log in report.logs)
     size = sum(log.size for log in report.logs)

@@ -91,11 +91,7 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     if not store.is_dir():
         raise NotFound(f"there is no store at {store}", todo="Check --store.")
     report = Report(_requested(policy, quick=quick, content=keys is not None), quick=quick)
-    report.unproven = _unproven(
-        quick=quick,
-        content=keys is not None,
-        seen=seen is not None or keys is not None or keys_path is not None,
-    )
+    report.unproven = _unproven(quick=quick, content=keys is not None)
     if policy is None:
         what = "no trust policy was given; keys that come with the data prove nothing"
         report.findings.append(Finding("no-policy", what))
@@ -107,6 +103,8 @@ def verify_store(  # noqa: PLR0913 - the options of one command
         None if keys_path is None else key_store_head(keys_path, policy), progress,
     )  # fmt: skip
     moment = _settled(store, policy, request)
+    if not all(request.heads(view.origin) for view in moment.views):
+        report.unproven.insert(0, _NOT_REMEMBERED)
     _judge_surroundings(moment, policy, report, request)
     notes = _check_logs(moment, report, request)
     report.findings = in_order(report.findings)
@@ -205,14 +203,17 @@ def _requested(policy: Policy | None, *, quick: bool, content: bool) -> list[str
     return asked
 
 
+_NOT_REMEMBERED = (
+    "that nothing was cut off the end or rolled back: no earlier checkpoint of this log was"
+    " remembered here"
+)
 _NOT_OPENED = "this check opened none; `aircon verify --content` does"
 
 
-def _unproven(*, quick: bool, content: bool, seen: bool) -> list[str]:
+def _unproven(*, quick: bool, content: bool) -> list[str]:
     unproven: Sequence[tuple[bool, str]] = (
         (quick, "single records, columns and chain: this was a quick verification"),
         (not content, f"that content opens to what records commit to: {_NOT_OPENED}"),
-        (not seen, "that this is not an older copy: no remembered checkpoints were given"),
         (True, "when records were signed: no witness's time was asked for"),
     )
     return [words for holds, words in unproven if holds]
