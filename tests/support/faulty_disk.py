@@ -120,7 +120,12 @@ class FaultyDisk(Disk):
             path.unlink()
             if old is not None:
                 grave = old
-                self._names.setdefault(path.parent, []).append(lambda: os.link(grave, path))
+
+                def undo() -> None:
+                    path.parent.mkdir(exist_ok=True)  # removed since, and not flushed either
+                    os.link(grave, path)
+
+                self._names.setdefault(path.parent, []).append(undo)
 
         self._call("unlink", act, lambda: None)
 
