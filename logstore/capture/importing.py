@@ -88,6 +88,7 @@ def import_files(
     for file in report.files:
         if file.status == "unrecognised" and Path(file.path).resolve() in run.bodies:
             file.status, file.refused = "body-object", []
+            run.remember(Path(file.path))
     return report
 
 
@@ -132,7 +133,9 @@ class _Run:
     def _file(self, path: Path, file: BinaryIO, report: FileReport) -> None:
         before = os.fstat(file.fileno())
         size = before.st_size
-        if self._again:
+        if size == 0:
+            report.status = "empty"
+        elif self._again:
             self._span(path, file, self._state.fresh(file, size), report)
         else:
             plan = self._state.plan(file, size)
@@ -146,6 +149,17 @@ class _Run:
         after = os.fstat(file.fileno())
         if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
             report.note = "It changed while it was read; import it again to take what is new."
+
+    def remember(self, path: Path) -> None:
+        """Note that a body object was taken with the log that names it, for the next import."""
+        try:
+            with path.open("rb", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                mark = self._state.fresh(file, size)
+        except OSError:
+            return  # it went away; an import that meets it again judges it anew
+        self._state.begin(mark)
+        self._state.end(mark, offset=size, line=0, seq=0)
 
     def _span(self, path: Path, file: BinaryIO, mark: Mark, report: FileReport) -> None:
         if mark.offset:

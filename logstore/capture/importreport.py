@@ -10,7 +10,7 @@ from typing import Literal
 MAX_LISTED = 1000
 """Most refusals a report keeps of one file; the listing on disk has them all."""
 
-Status = Literal["imported", "known", "unrecognised", "unreadable", "body-object"]
+Status = Literal["imported", "known", "empty", "unrecognised", "unreadable", "body-object"]
 """What became of a file; ``body-object`` was read as part of another file's interaction."""
 
 

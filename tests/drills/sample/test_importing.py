@@ -126,3 +126,23 @@ def test_importing_the_folder_takes_every_entry_and_names_every_broken_line(
     ]
     found = [file for file in report.files if file.status == "body-object"]
     assert len(found) == len(bodies)
+
+
+def test_a_second_import_of_the_folder_knows_all_of_it(sample, tmp_path: Path) -> None:
+    log = MemoryLog()
+    for expected in (sample.manifest.entries, 0):
+        state = ImportState(tmp_path / "state", bytes(32), log.last_seq)
+        report = import_files(log, [sample.root], state=state, rejects_dir=tmp_path / "rejects")
+        state.close()
+        assert report.taken == expected
+    strangers = [file.path for file in report.files if file.status == "unrecognised"]
+    assert [Path(path).name for path in strangers] in (["README.md"], [])
+
+
+def test_an_empty_file_is_nothing_to_worry_about(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    log = MemoryLog()
+    state = ImportState(tmp_path / "state", bytes(32), log.last_seq)
+    report = import_files(log, [tmp_path / "empty.jsonl"], state=state, rejects_dir=tmp_path / "r")
+    assert [file.status for file in report.files] == ["empty"]
+    assert (report.taken, report.rejected) == (0, 0)
