@@ -84,7 +84,7 @@ change it.
 The format is recognised by content; gzip and zstd are unpacked on the way. Every line is
 kept with its own bytes as raw evidence. Lines that cannot be read are counted, named and
 kept in a rejects file, and the exit code is 6; the rest is stored. A file that was
-imported before adds nothing, unless --again.
+imported before adds nothing, unless --again; standard input is taken anew each time.
 
   aircon import export.jsonl.gz
   aircon import logs/ more/traces.json

@@ -54,7 +54,8 @@ def unread_words(detail: Detail) -> str:
     """Why content is missing, and what to do about it; empty when it is all here."""
     said = detail.unreadable or ""
     if detail.state == "locked":
-        return f"LOCKED: {said or 'the key store is not open'}. Press u to unlock."
+        why = said or "the key store is not open"
+        return f"LOCKED: {why}. The passphrase opens it: in the explorer, press u."
     return said
 
 
