@@ -238,27 +238,39 @@ class KeyStore:
             NotDurable: the disk refused; the keys are forgotten again.
         """
         with self._lock:
-            if not self._pending:
-                return
-            if self._journal is None:
-                self.drop_pending()
-                raise KeyUnavailable("the key store is closed")
-            page = [msgspec.structs.replace(entry, at=at) for entry in self._pending]
-            try:
-                self._offset = self._write_page(self._journal, [*page])
-            except BaseException:
-                self.drop_pending()
-                with contextlib.suppress(OSError):  # a reopened journal must not take it for whole
-                    self._disk.sys_truncate(self._journal, self._offset)
-                self._close_journal()  # never flushed again through this descriptor
-                raise
-            self._pending = []
-            for entry in page:
-                self._ring.add(entry)
+            if self._pending:
+                self._store([msgspec.structs.replace(entry, at=at) for entry in self._pending])
+                self._pending = []
 
     def unannounced(self, size: int) -> list[KeyEntry]:
-        """Durable keys whose ``key.created`` record a log of `size` records does not hold."""
-        return self._ring.unannounced(size)
+        """Durable keys whose ``key.created`` record a log of `size` records does not hold.
+
+        The next group commit must announce them. Those of a group that was lost together with
+        the one before it were flushed for a later place; they are flushed again for this one.
+
+        Raises:
+            NotDurable: the disk refused.
+        """
+        with self._lock:
+            late = [entry for entry in self._ring.unannounced(size) if entry.at > size]
+            if late:
+                self._store([msgspec.structs.replace(entry, at=size) for entry in late])
+            return self._ring.unannounced(size)
+
+    def _store(self, page: list[KeyEntry]) -> None:
+        if self._journal is None:
+            self.drop_pending()
+            raise KeyUnavailable("the key store is closed")
+        try:
+            self._offset = self._write_page(self._journal, [*page])
+        except BaseException:
+            self.drop_pending()
+            with contextlib.suppress(OSError):  # a reopened journal must not take it for whole
+                self._disk.sys_truncate(self._journal, self._offset)
+            self._close_journal()  # never flushed again through this descriptor
+            raise
+        for entry in page:
+            self._ring.add(entry)
 
     def _write_page(self, journal: int, page: list[KeyEntry | Tombstone]) -> int:
         place = _place(self.generation, self._offset)

@@ -47,6 +47,9 @@ class KeyRing:
             self._destroyed.add(item.id)
             self._tags.add(item.tag)
             return
+        known = self.by_id.get(item.id)
+        if known is not None and known in self._fresh.get(known.at, ()):
+            self._fresh[known.at].remove(known)  # flushed again, for another place
         self.by_id[item.id] = item
         self.by_owner[item.scope, item.identity, item.month] = item
         if item.scope != LOCAL:

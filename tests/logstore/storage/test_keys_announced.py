@@ -13,7 +13,6 @@ from support.stores import TestStore, chat
 
 from logstore.errors import AirconError
 from logstore.formats.leaf import parse
-from logstore.storage.log import Log
 from logstore.verify.verifier import verify_store
 
 
@@ -74,6 +73,22 @@ def test_another_writer_announces_what_a_dead_one_left(tmp_path: Path) -> None:
     verified(store)
 
 
+def test_keys_of_two_groups_lost_together_are_announced_once(tmp_path: Path) -> None:
+    store = TestStore(tmp_path)
+    log = store.create()
+    for person in ("one", "two", "three"):  # encoded one behind the other, none of them written
+        log._committer.encode([chat("lost", person)])
+    log._state.close()
+    log._committer._lease._drop()
+    for n in range(3):
+        with store.open() as again:
+            again.append(chat("later", f"other-{n}"))
+            again.append(chat("found again", "three"))
+    verified(store)
+    ids = announced(store)
+    assert len(ids) == len(set(ids)) == 6
+
+
 def test_opening_again_and_again_announces_nothing_twice(tmp_path: Path) -> None:
     store = TestStore(tmp_path)
     with store.create() as log:
@@ -114,6 +129,3 @@ def test_a_writer_killed_in_the_middle_of_an_import_leaves_no_unannounced_key(
             log.append(chat("after", f"person-{n}"))
         log.seal()
     verified(store)
-
-
-__all__ = ["Log"]
