@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.columns import Column
+from console.columns import RECORD_COLUMNS, Column
 from console.output import Shape
 from console.text import reveal
 from logstore.errors import UsageError
@@ -36,28 +36,6 @@ _FIELD = {
     "answered": "output_preview",
     "error": "error_type",
 }
-EXACT = (
-    Column("index", "int"),
-    Column("id"),
-    Column("time_us", "time"),
-    Column("kind"),
-    Column("operation"),
-    Column("application"),
-    Column("user"),
-    Column("session"),
-    Column("model"),
-    Column("model_version"),
-    Column("input_preview"),
-    Column("output_preview"),
-    Column("tokens_in", "int"),
-    Column("tokens_out", "int"),
-    Column("duration_us", "duration"),
-    Column("error_type"),
-    Column("tool_names", "list"),
-    Column("gaps", "list"),
-    Column("state"),
-)
-"""Columns of records in JSON, CSV and Parquet."""
 
 _INTERACTION = "interaction"
 _ANY = "*"
@@ -124,7 +102,7 @@ def limit(args: Namespace, usual: int) -> int | None:
 
 def columns(form: Shape) -> tuple[Column, ...]:
     """The columns of records in a format."""
-    return TABLE if form.format == "table" else EXACT
+    return TABLE if form.format == "table" else RECORD_COLUMNS
 
 
 def cells_of(rows: Iterable[Row], chosen: tuple[Column, ...]) -> Iterator[tuple[object, ...]]:
@@ -137,7 +115,7 @@ def cells_of(rows: Iterable[Row], chosen: tuple[Column, ...]) -> Iterator[tuple[
 def detail_object(detail: Detail, *, raw: bool) -> dict[str, Any]:
     """One record as a JSON object: the clear part, what was decoded, and what is hidden in it."""
     row, body = detail.row, detail.body
-    made: dict[str, Any] = {column.name: getattr(row, column.name) for column in EXACT}
+    made: dict[str, Any] = {column.name: getattr(row, column.name) for column in RECORD_COLUMNS}
     made |= {
         "leaf": json.loads(detail.leaf),
         "interaction": detail.interaction_json,

@@ -101,3 +101,27 @@ def plain(value: object) -> object:
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     return str(value) if isinstance(value, float) else words(value, "any")
+
+
+RECORD_COLUMNS = (
+    Column("index", "int"),
+    Column("id"),
+    Column("time_us", "time"),
+    Column("kind"),
+    Column("operation"),
+    Column("application"),
+    Column("user"),
+    Column("session"),
+    Column("model"),
+    Column("model_version"),
+    Column("input_preview"),
+    Column("output_preview"),
+    Column("tokens_in", "int"),
+    Column("tokens_out", "int"),
+    Column("duration_us", "duration"),
+    Column("error_type"),
+    Column("tool_names", "list"),
+    Column("gaps", "list"),
+    Column("state"),
+)
+"""Columns of records in JSON, CSV and Parquet, whichever door writes them."""

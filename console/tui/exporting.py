@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from console.columns import Column, moment, plain
+from console.columns import RECORD_COLUMNS, Column, moment, plain
 from console.exports import create_file, write_parquet
 from console.text import csv_cell
 from console.tui.session import ExplorerLike
@@ -22,29 +22,6 @@ from logstore.query.rows import Detail, Row, Selection
 Format = Literal["csv", "jsonl", "parquet"]
 
 _PAGE = 2_048
-
-COLUMNS = (
-    Column("index", "int"),
-    Column("id"),
-    Column("time_us", "time"),
-    Column("kind"),
-    Column("operation"),
-    Column("application"),
-    Column("user"),
-    Column("session"),
-    Column("model"),
-    Column("model_version"),
-    Column("input_preview"),
-    Column("output_preview"),
-    Column("tokens_in", "int"),
-    Column("tokens_out", "int"),
-    Column("duration_us", "duration"),
-    Column("error_type"),
-    Column("tool_names", "list"),
-    Column("gaps", "list"),
-    Column("state"),
-)
-"""The facts of a row, in file order."""
 
 
 class Cancelled(AirconError):
@@ -72,7 +49,7 @@ def export_rows(
     rows = _rows(explorer, chosen, progress)
     try:
         if form == "parquet":
-            return write_parquet(path, COLUMNS, map(_values, rows))
+            return write_parquet(path, RECORD_COLUMNS, map(_values, rows))
         with create_file(path) as sink, io.TextIOWrapper(sink, "utf-8", newline="") as text:
             return _csv(text, rows) if form == "csv" else _jsonl(text, rows)
     except Cancelled:
@@ -107,15 +84,15 @@ def _rows(explorer: ExplorerLike, chosen: Selection, progress: Progress) -> Iter
 
 
 def _values(row: Row) -> list[object]:
-    return [getattr(row, column.name) for column in COLUMNS]
+    return [getattr(row, column.name) for column in RECORD_COLUMNS]
 
 
 def _csv(text: io.TextIOWrapper, rows: Iterator[Row]) -> int:
     writer = csv.writer(text)
-    writer.writerow(column.name for column in COLUMNS)
+    writer.writerow(column.name for column in RECORD_COLUMNS)
     count = 0
     for row in rows:
-        writer.writerow(map(_csv_value, COLUMNS, _values(row)))
+        writer.writerow(map(_csv_value, RECORD_COLUMNS, _values(row)))
         count += 1
     return count
 
