@@ -26,9 +26,11 @@ MAX_TEXT = 200
 MAX_ITEMS = 64
 """Most strings in a clear list."""
 
+MAX_INTEGER = 2**53 - 1
+"""Largest clear integer either way: what every JSON reader keeps exact (RFC 7493)."""
+
 # One word: no spaces, no '@', nothing a sentence, an address or an e-mail needs.
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+#\[\]()=,-]*")
-_MAX_INT = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def _words(value: object) -> list[str] | None:
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _MAX_INT:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_INTEGER:
         return None
     return value
 

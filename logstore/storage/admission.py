@@ -7,17 +7,20 @@ what does not fit is refused alone.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 from logstore.errors import FormatError, UsageError
 from logstore.formats.body import MAX_CONTENT
-from logstore.formats.clearfields import BY_NAME, admit
+from logstore.formats.clearfields import BY_NAME, MAX_INTEGER, MAX_TEXT, admit
 from logstore.formats.pins import KIND, SUPPLEMENT, from_clear, supplement_from_clear
 from logstore.formats.record import CAPTURED, Record
 
 _NAMES = frozenset(BY_NAME)
+_INTEGERS = frozenset(name for name, field in BY_NAME.items() if field.type == "int")
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _KEY_ID = 32  # hexadecimal digits
+_SHORT_LIST = 8  # longer lists are not worth keeping
 
 
 def check(record: Record) -> None:
@@ -40,11 +43,31 @@ def _check_clear(kind: str, clear: Mapping[str, object]) -> None:
         unknown = ", ".join(sorted(map(str, clear.keys() - _NAMES)))
         raise UsageError(f"not on the list of clear fields: {unknown}")
     for name, value in clear.items():
-        if name in _NAMES and value is not None and admit(name, value) is None:
+        # Spelled out for what nearly every record holds: this stands before every append.
+        if type(value) is str and len(value) <= MAX_TEXT:
+            fits = _known_fit(name, value)
+        elif type(value) is int and name in _INTEGERS:
+            fits = -MAX_INTEGER <= value <= MAX_INTEGER
+        else:
+            fits = value is None or _fits(name, value)
+        if not fits and name in _NAMES:
             raise UsageError(f"not fit to stand in clear as {name}; it belongs into the body")
     special = _SPECIAL.get(kind)
     if special is not None:
         special(clear)
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a listed field may stand in clear."""
+    if type(value) is list and len(value) <= _SHORT_LIST and set(map(type, value)) == {str}:
+        return _known_fit(name, tuple(value))
+    return admit(name, value) is not None
+
+
+@functools.lru_cache(16_384)
+def _known_fit(name: str, value: str | tuple[str, ...]) -> bool:
+    """`_fits` for words, which are judged once: the same few come with every record."""
+    return admit(name, list(value) if isinstance(value, tuple) else value) is not None
 
 
 def _check_body(record: Record) -> None:
