@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 
 from bench import peers
 from bench.report import Row, spent, warm_ms
@@ -57,7 +58,7 @@ def _questions(corpus: Corpus) -> Iterator[Row]:
     for name, question in BY_NAME.items():
         values = {**filled, "text": INJECTION} if name == "injection-then-tool" else filled
         sql = question.fill(**values)
-        took = warm_ms(lambda: corpus.engine.sql(sql), runs=3)  # noqa: B023
+        took = warm_ms(partial(corpus.engine.sql, sql), runs=3)
         yield Row(f"question: {name}", took, "ms", peers.no_ripgrep(), lines, _AIMS.get(name, ""))
 
 
@@ -72,7 +73,7 @@ def _searches(corpus: Corpus) -> Iterator[Row]:
     ):  # fmt: skip
         wanted = Filter(text=needle)
         count = corpus.explorer.select(wanted).count
-        took = warm_ms(lambda: corpus.explorer.select(wanted), runs=3)  # noqa: B023
+        took = warm_ms(partial(corpus.explorer.select, wanted), runs=3)
         floor = _rg(corpus, needle, "-F")
         what = f"search, {said} ({count:,} hits)"
         yield Row(what, took, "ms", peers.no_ripgrep(), floor, aim)

@@ -164,7 +164,7 @@ def wal_files(directory: Path) -> list[Path]:
     """Write-ahead files in record order; empty where there is no such folder."""
     # Asked before every lone append: a plain listing costs a tenth of a glob.
     try:
-        names = [name for name in os.listdir(directory) if name.endswith(".wal")]  # noqa: PTH208
+        names = [name for name in os.listdir(directory) if name.endswith(".wal")]  # noqa: PTH208 - as above
     except FileNotFoundError:
         return []
     return [directory / name for name in sorted(names) if name[0].isdigit()]

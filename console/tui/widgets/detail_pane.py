@@ -28,7 +28,7 @@ class DetailPane(Vertical):
             self.lines = lines
             self.at = at
 
-    def __init__(self, store: str, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, store: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.view = "talk"
         self.bundle: Bundle | None = None
