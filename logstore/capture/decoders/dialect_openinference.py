@@ -6,6 +6,9 @@ fingerprint stand only in the JSON of output.value.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from logstore.capture.decoders import jsonvalues
 from logstore.capture.decoders.chat_messages import hoist, message_of, speakers
 from logstore.capture.decoders.otlp_bodies import (
@@ -149,12 +152,14 @@ def _tool(found: Found, rank: int) -> None:
     found.offer("tool_result", json_text(result), rank)
 
 
-def _body(found: Found, key: str, read: object, rank: int) -> bool:
+def _body(
+    found: Found, key: str, read: Callable[[Found, dict[str, Any], int, str], object], rank: int
+) -> bool:
     body = jsonvalues.loaded(found.extra.get(key))
     if not isinstance(body, dict):
         return False
     found.take(key)
-    read(found, body, rank, key)  # type: ignore[operator]
+    read(found, body, rank, key)
     return True
 
 
