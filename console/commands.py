@@ -110,6 +110,70 @@ imported before adds nothing, unless --again; standard input is taken anew each 
         "import_files",
     ),
     Command(
+        "serve",
+        "take records over HTTP: OTLP, LiteLLM, Langfuse, MLflow, our own client",
+        """
+An endpoint that applications send to. A request is answered with success only when every
+record of it is on disk, encrypted and signed; whatever goes wrong here is answered so that
+senders keep their records and come back. On loopback it takes plain HTTP; elsewhere it needs
+TLS and tokens (see `aircon token`).
+
+  aircon serve                                     on 127.0.0.1:4318
+
+Then point an application at it, here with OpenTelemetry's own variables:
+
+  export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
+  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+
+SIGTERM ends it after the requests under way; SIGHUP reads tokens and certificates again.
+GET /healthz, /readyz and /metrics say how it is.""",
+        (
+            value(
+                "--listen", metavar="HOST:PORT", default="127.0.0.1:4318",
+                help="address and port (127.0.0.1:4318)",
+            ),
+            value("--tls-cert", metavar="FILE", completes="file", help="certificate chain, PEM"),
+            value("--tls-key", metavar="FILE", completes="file", help="its private key, PEM"),
+            value(
+                "--tls-client-ca", metavar="FILE", completes="file",
+                help="take only clients with a certificate signed by these",
+            ),
+            value(
+                "--heartbeat", metavar="S", type=float, default=60.0,
+                help="seconds between heartbeat records (60)",
+            ),
+            value(
+                "--seal-age", metavar="S", type=float, default=3600.0,
+                help="seal records that waited so long, seconds (3600)",
+            ),
+            value(
+                "--seal-size", metavar="MIB", type=int, default=64,
+                help="seal when so much is unsealed, MiB (64)",
+            ),
+            flag("--seal-on-stop", help="seal everything before it ends"),
+            value(
+                "--max-body", metavar="MIB", type=int, default=32,
+                help="largest request as sent, MiB (32)",
+            ),
+            value(
+                "--max-pending", metavar="MIB", type=int, default=192,
+                help="most bytes under way before senders are told to wait, MiB (192)",
+            ),
+            value(
+                "--stop-file", metavar="FILE", completes="file",
+                help="while it exists, clients refuse to call models; its first line says why",
+            ),
+            value(
+                "--log-file", metavar="FILE", completes="file",
+                help="write events here as JSON lines; else to stderr",
+            ),
+            flag("--log-requests", help="also write a line for each request taken"),
+            *_OPEN,
+        ),
+        _KEEP,
+        "serve",
+    ),
+    Command(
         "seal",
         "move unsealed records into immutable segments now",
         """

@@ -138,19 +138,24 @@ class OpenStore:
         Raises:
             KeyUnavailable: there is no passphrase, or a wrong one.
         """
-        if self._clear_only:
-            return None
-        if self._holder is None:
-            self._holder = passphrases.holder(self._args, self.places.keys)
-        return self._open_keys()
+        return None if self._clear_only else self._open_keys()
 
     def _open_keys(self) -> KeyStore:
-        from logstore.keys.keystore import KeyStore
-
-        assert self._holder is not None
-        keys = KeyStore.open(self.places.keys, self._holder)
+        keys = self.open_keys()
         self._stack.callback(keys.close)
         return keys
+
+    def open_keys(self) -> KeyStore:
+        """The key store opened once more; the caller closes it.
+
+        Raises:
+            KeyUnavailable: there is no passphrase, or a wrong one.
+        """
+        from logstore.keys.keystore import KeyStore
+
+        if self._holder is None:
+            self._holder = passphrases.holder(self._args, self.places.keys)
+        return KeyStore.open(self.places.keys, self._holder)
 
     def _writing_keys(self) -> KeyStore:
         # Of its own: reading threads catch up with the key journal while this one appends to it.

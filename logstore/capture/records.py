@@ -98,11 +98,13 @@ def kind_of(found: Interaction) -> str:
     return found.operation if found.operation in _ASIDE else INTERACTION
 
 
-def to_rejected(bad: Bad, *, source: str, by: str, seq: int | None) -> Record:
+def to_rejected(
+    bad: Bad, *, source: str, by: str, seq: int | None, kind: str = "import.rejected"
+) -> Record:
     """The record of bytes that were no interaction: encrypted whole, only the reason in clear."""
-    content = bodies.encode(Body(raw=bad.raw, format="import.rejected", note={"where": bad.where}))
+    content = bodies.encode(Body(raw=bad.raw, format=kind, note={"where": bad.where}))
     return Record(
-        kind="import.rejected",
+        kind=kind,
         source=source,
         by=by,
         clear={"reason": bad.reason},

@@ -147,7 +147,7 @@ def _bash_offers(*words: str) -> list[str]:
 
 
 def test_bash_completes_verbs_options_choices_and_files() -> None:
-    assert set(_bash_offers("aircon", "se")) == {"search", "seal"}
+    assert set(_bash_offers("aircon", "se")) == {"search", "seal", "serve"}
     assert "--model" in _bash_offers("aircon", "search", "--mo")
     assert _bash_offers("aircon", "completion", "z") == ["zsh"]
     assert _bash_offers("aircon", "search", "--field", "in") == ["input"]

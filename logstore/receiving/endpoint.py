@@ -1,0 +1,240 @@
+"""What the endpoint does with a request, apart from HTTP: admit, decode, store, remember.
+
+The answer is given only after the group commit that holds every record of the request. Memory is
+bounded: what is not answered yet counts against `Limits.pending_bytes`, and more is told to come
+back later instead of being queued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from logstore.capture.items import Bad
+from logstore.errors import AirconError
+from logstore.formats.record import Record, Refusal
+from logstore.receiving.arriving import Arrival, count_metrics
+from logstore.receiving.backlog import Backlog, Entry
+from logstore.receiving.gate import Sender
+from logstore.receiving.intake import Intake, Taken, opaque
+from logstore.receiving.limits import Limits
+from logstore.receiving.metrics import Metrics
+from logstore.receiving.refusals import ComeBack, later
+from logstore.receiving.replays import Replays
+from logstore.receiving.writing import Outcomes, Writer, is_withheld
+
+RETRY_S = 5
+"""Retry-After for our own trouble, seconds."""
+
+NOT_DURABLE = "not-durable"
+"""Why a request is not stored when the log itself is in trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a request.
+
+    Attributes:
+        indexes: position in the log of each record, None where its piece was rejected or refused.
+        rejected: how many pieces were kept only as opaque evidence, or not kept at all.
+        withheld: how many of those were not kept, because their person's keys were destroyed.
+        unreadable: nothing of the request could be read; it is kept as evidence.
+    """
+
+    indexes: list[int | None]
+    rejected: int = 0
+    withheld: int = 0
+    unreadable: bool = False
+
+    @property
+    def stored(self) -> int:
+        """Records stored as what they claim to be."""
+        return len(self.indexes) - self.rejected
+
+
+class Endpoint:
+    """Takes admitted requests; used in one event loop.
+
+    Args:
+        writer: stores records.
+        limits: bounds.
+        metrics: counts.
+
+    Attributes:
+        backlog: what is under way.
+        draining: set when the endpoint is to stop; nothing new is let in.
+    """
+
+    def __init__(self, writer: Writer, limits: Limits, metrics: Metrics) -> None:
+        self.writer = writer
+        self.limits = limits
+        self.metrics = metrics
+        self.draining = False
+        self._intake = Intake(limits)
+        self._decoding = ThreadPoolExecutor(1, "aircon-serve-decode")
+        self._replays: Replays[Stored] = Replays(os.urandom(32))
+        self.backlog = Backlog(limits.pending_bytes, self._moved)
+        self._idle = asyncio.Event()
+        self._space = _Space(limits.min_free_bytes)
+
+    def watch_space(self, path: str | os.PathLike[str]) -> None:
+        """Refuse what arrives while this path's file system is nearly full."""
+        self._space.path = os.fspath(path)
+
+    def obstacle(self) -> ComeBack | None:
+        """Why nothing is taken at the moment; None when all is well."""
+        if self.draining:
+            return later("draining", "the endpoint is stopping; another one may take over", RETRY_S)
+        if self.writer.trouble is not None:
+            return later(NOT_DURABLE, "records can not be made durable at the moment", RETRY_S)
+        if self._space.is_short():
+            return later("disk-nearly-full", "the disk is nearly full", RETRY_S * 6)
+        return None
+
+    def door(self) -> None:
+        """Let a request in, before anything of it is read.
+
+        Raises:
+            ComeBack: nothing is taken now. A log that stopped lets requests in: they try to
+                open it again.
+        """
+        obstacle = self.obstacle()
+        if obstacle is not None and obstacle.slug != NOT_DURABLE:
+            raise obstacle
+
+    async def take(self, arrival: Arrival, entry: Entry, sender: Sender) -> Stored:
+        """Store a request; returns when every record of it is on disk.
+
+        Args:
+            arrival: the request.
+            entry: its share of the backlog, which holds the body already.
+            sender: charged for the records.
+
+        Raises:
+            NotTaken: it can not be inflated.
+            ComeBack: it is not stored (or not known to be); the sender must send it again.
+        """
+        loop = asyncio.get_running_loop()
+        plain = await loop.run_in_executor(self._decoding, self._intake.plain, arrival)
+        entry.grow(len(plain))
+        return await self._take(arrival, plain, sender)
+
+    async def count(self, arrival: Arrival) -> int:
+        """Count the metrics of an OTLP metrics request, which are not stored.
+
+        Raises:
+            NotTaken: it can not be read.
+        """
+        loop = asyncio.get_running_loop()
+        plain = await loop.run_in_executor(self._decoding, self._intake.plain, arrival)
+        count = await loop.run_in_executor(
+            self._decoding, lambda: count_metrics(plain, is_json=arrival.is_json)
+        )
+        self.metrics.ignored_metrics.inc(count)
+        return count
+
+    async def note(self, record: Record) -> None:
+        """Store a record of the endpoint's own.
+
+        Raises:
+            AirconError: it is not stored.
+        """
+        await self.writer.store([record])
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        self.draining = True
+        if self.backlog.requests:
+            await self._idle.wait()
+        await self.writer.close()
+        self._decoding.shutdown()
+
+    def _moved(self, size: int) -> None:
+        self.metrics.pending_bytes.set(size)
+        if self.backlog.requests:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    # -- one request --------------------------------------------------------------------------
+
+    async def _take(self, arrival: Arrival, plain: bytes, sender: Sender) -> Stored:
+        name = self._name(arrival, plain)
+        before = None if name is None else self._replays.get(name)
+        if before is not None:
+            self.metrics.replayed.labels(arrival.source).inc()
+            return before
+        loop = asyncio.get_running_loop()
+        taken = await loop.run_in_executor(self._decoding, self._intake.take, arrival, plain)
+        sender.charge(records=len(taken.records))
+        started = time.perf_counter()
+        outcomes = await self._store(taken.records)
+        stored = await self._settled(arrival, taken, outcomes)
+        self.metrics.commit_seconds.observe(time.perf_counter() - started)
+        self.metrics.took(arrival.source, taken.kinds, len(plain))
+        if name is not None:
+            self._replays.put(name, stored)
+        return stored
+
+    def _name(self, arrival: Arrival, plain: bytes) -> bytes | None:
+        if not arrival.names_itself:
+            return None
+        counted = b"" if arrival.sequence is None else b"%d" % arrival.sequence
+        return self._replays.name(arrival.route.encode(), arrival.source.encode(), counted, plain)
+
+    async def _store(self, records: list[Record]) -> Outcomes:
+        try:
+            return await self.writer.store(records)
+        except AirconError as error:
+            self.metrics.failed.inc(len(records))
+            raise later(
+                NOT_DURABLE, "the records could not be made durable; send them again", RETRY_S
+            ) from error
+
+    async def _settled(self, arrival: Arrival, taken: Taken, outcomes: Outcomes) -> Stored:
+        """Count what was not stored as what it is; keep what the log refused as evidence."""
+        rejected = dict(taken.rejected)
+        indexes: list[int | None] = []
+        again: list[Record] = []
+        withheld = 0
+        for place, outcome in enumerate(outcomes):
+            if isinstance(outcome, Refusal):
+                indexes.append(None)
+                rejected[place] = "refused-by-log"
+                if is_withheld(outcome):
+                    withheld += 1
+                elif outcome.record.content is not None:
+                    bad = Bad(bytes(outcome.record.content), f"record {place + 1}", rejected[place])
+                    again.append(opaque(bad, arrival.source))
+            else:
+                indexes.append(None if place in rejected else outcome.index)
+        if again:
+            await self._store(again)
+        for reason in rejected.values():
+            self.metrics.rejected.labels(arrival.source, reason).inc()
+        return Stored(indexes, len(rejected), withheld, taken.unreadable)
+
+
+class _Space:
+    """Free space of a file system, looked at no more than once a second."""
+
+    def __init__(self, least: int) -> None:
+        self.path: str | None = None
+        self._least = least
+        self._looked = float("-inf")
+        self._short = False
+
+    def is_short(self) -> bool:
+        """Whether less than the least is free."""
+        now = time.monotonic()
+        if self.path is not None and now - self._looked > 1:
+            self._looked = now
+            try:
+                found = os.statvfs(self.path)
+            except OSError:
+                return self._short
+            self._short = found.f_bavail * found.f_frsize < self._least
+        return self._short

@@ -1,0 +1,58 @@
+"""Who may send: the seam between HTTP and whatever knows the senders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+Scope = Literal["write", "metrics"]
+"""What a sender may do: send records, or read the endpoint's counters."""
+
+
+class Sender(Protocol):
+    """One admitted sender."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for logs."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The word its records' source is made from."""
+        ...
+
+    def charge(self, *, records: int = 0, size: int = 0) -> None:
+        """Count a request against the sender's rate limit.
+
+        Raises:
+            ComeBack: 429 with the seconds to wait.
+        """
+        ...
+
+
+class Gate(Protocol):
+    """Knows the senders."""
+
+    def admit(self, headers: Mapping[str, str], scope: Scope) -> Sender:
+        """The sender of a request by its headers (lower-case names).
+
+        Raises:
+            NotAdmitted: 401 when nobody is known by them, 403 when the scope is not theirs.
+        """
+        ...
+
+
+class _Local:
+    name = source = "local"
+
+    def charge(self, *, records: int = 0, size: int = 0) -> None:
+        """No limit but the backlog's."""
+
+
+class OpenGate:
+    """Lets everybody in as ``local``: only for an endpoint that listens on loopback."""
+
+    def admit(self, headers: Mapping[str, str], scope: Scope) -> Sender:  # noqa: ARG002 - no difference
+        """Anybody on this machine."""
+        return _Local()

@@ -1,0 +1,118 @@
+"""From a request to records: inflate, cut, decode, and keep what can not be decoded.
+
+Rules of this file:
+
+1. Every piece of a request becomes a record: a decoded one, or the sender's bytes as opaque,
+   encrypted evidence (``capture.rejected``). One bad piece does not touch the others.
+2. A request of which nothing can be read is kept too, its first MiB, and answered with 400.
+3. One `Intake` serves one thread. It remembers identities of recent traces for each source, so
+   that a model call is attributed to whom the application's own span names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from logstore.capture.items import Bad, Item
+from logstore.capture.records import to_record, to_rejected
+from logstore.capture.registry import DECODERS
+from logstore.errors import FormatError
+from logstore.formats.body import MAX_CONTENT
+from logstore.formats.record import Record
+from logstore.receiving.arriving import Arrival, is_unreadable, pieces
+from logstore.receiving.limits import Limits
+from logstore.receiving.unpacking import unpacked
+
+if TYPE_CHECKING:
+    from logstore.capture.decoders.otlp_identity import TraceIdentities
+
+REJECTED = "capture.rejected"
+"""Kind of a record that holds bytes nobody could read as what they claimed to be."""
+
+MAX_OPAQUE = MAX_CONTENT - 2**16
+"""Most bytes kept of a piece that can not be read; splitters cut what is no piece at 1 MiB."""
+
+MAX_SOURCES = 256
+"""Sources whose traces are remembered."""
+
+_BY = "aircon"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a request holds.
+
+    Attributes:
+        records: one for each piece, in order.
+        rejected: places in `records` of those that are opaque evidence, with the reason.
+        unreadable: nothing in it could be read.
+        kinds: how many records of each kind.
+    """
+
+    records: list[Record]
+    rejected: dict[int, str]
+    unreadable: bool = False
+    kinds: Counter[str] = field(default_factory=Counter)
+
+
+class Intake:
+    """Makes records of requests; see the module text."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._identities: OrderedDict[str, TraceIdentities] = OrderedDict()
+
+    def plain(self, arrival: Arrival) -> bytes:
+        """The inflated body.
+
+        Raises:
+            NotTaken: 400, 413 or 415.
+        """
+        return unpacked(arrival.body, arrival.encoding, self._limits)
+
+    def take(self, arrival: Arrival, plain: bytes) -> Taken:
+        """Make a record of every piece of a request."""
+        found = list(pieces(arrival, plain, self._traces(arrival.source)))
+        records: list[Record] = []
+        rejected: dict[int, str] = {}
+        for place, piece in enumerate(found):
+            seq = None if arrival.sequence is None else arrival.sequence + place
+            record, reason = _record(piece, arrival.source, seq)
+            records.append(record)
+            if reason is not None:
+                rejected[place] = reason
+        kinds = Counter(record.kind for record in records)
+        return Taken(records, rejected, is_unreadable(found), kinds)
+
+    def _traces(self, source: str) -> TraceIdentities:
+        known = self._identities.get(source)
+        if known is None:
+            from logstore.capture.decoders.otlp_identity import TraceIdentities
+
+            known = self._identities[source] = TraceIdentities()
+            if len(self._identities) > MAX_SOURCES:
+                self._identities.popitem(last=False)
+        else:
+            self._identities.move_to_end(source)
+        return known
+
+
+def _record(piece: Item | Bad, source: str, seq: int | None) -> tuple[Record, str | None]:
+    """The record of one piece, and why it is only opaque evidence if it is."""
+    if isinstance(piece, Item):
+        try:
+            found = DECODERS[piece.format](piece.raw)
+            return to_record(piece, found, source=source, by=_BY, seq=seq), None
+        except Exception as error:  # noqa: BLE001 - evidence is kept, whatever a decoder does
+            known = isinstance(error, FormatError)
+            reason = f"not-{piece.format}" if known else "decoder-failed"
+            piece = Bad(piece.raw, piece.where, reason)
+    return opaque(piece, source, seq), piece.reason
+
+
+def opaque(bad: Bad, source: str, seq: int | None = None) -> Record:
+    """Bytes as evidence that nobody could read."""
+    kept = Bad(bad.raw[:MAX_OPAQUE], bad.where, bad.reason)
+    return to_rejected(kept, source=source, by=_BY, seq=seq, kind=REJECTED)

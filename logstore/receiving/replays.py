@@ -1,0 +1,51 @@
+"""Requests that were acknowledged and come again, because their answer was lost on the way. Pure.
+
+Senders repeat what was not answered in time. What was stored already is acknowledged again and not
+stored twice; it is counted. Only whole requests are compared, by a digest keyed for this process,
+so that no sender can make a request that is taken for another one. The memory is bounded: a
+repeat after more than `MOST` other requests, or after a restart, is stored again and grouped in
+the working copy like any other second capture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+MOST = 65_536
+"""Requests remembered (about 10 MB)."""
+
+T = TypeVar("T")
+
+
+class Replays(Generic[T]):
+    """Answers of recent requests by what was asked.
+
+    Args:
+        key: 32 random bytes.
+        most: how many to remember.
+    """
+
+    def __init__(self, key: bytes, most: int = MOST) -> None:
+        self._key = key
+        self._most = most
+        self._answers: OrderedDict[bytes, T] = OrderedDict()
+
+    def name(self, *parts: bytes) -> bytes:
+        """A request's name: a keyed digest of its parts, each with its length."""
+        digest = hashlib.blake2b(key=self._key, digest_size=16)
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        return digest.digest()
+
+    def get(self, name: bytes) -> T | None:
+        """The answer given before, or None."""
+        return self._answers.get(name)
+
+    def put(self, name: bytes, answer: T) -> None:
+        """Remember an answer; only once everything of the request is durable."""
+        self._answers[name] = answer
+        while len(self._answers) > self._most:
+            self._answers.popitem(last=False)

@@ -1,0 +1,247 @@
+"""Runs the endpoint: uvicorn in this process, its signals, its draining, its end.
+
+    SIGTERM, SIGINT   refuse new requests, finish those under way, record the end, seal if asked
+    SIGHUP            read tokens and certificates again, open the event log's file anew
+
+The process ends only after everything acknowledged is on disk; a second SIGTERM does not change
+that, since acknowledged records are on disk before they are acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+
+from logstore.errors import AirconError, UsageError
+from logstore.receiving.app import Doors
+from logstore.receiving.connection import limited
+from logstore.receiving.endpoint import Endpoint
+from logstore.receiving.eventlog import EventLog
+from logstore.receiving.gate import Gate
+from logstore.receiving.heartbeats import Heartbeats
+from logstore.receiving.limits import Limits
+from logstore.receiving.metrics import Metrics
+from logstore.receiving.stopping import StopFile
+from logstore.receiving.upkeep import Upkeep
+from logstore.receiving.writing import Opening, Writer
+
+_TURN_AWAY_S = 0.2  # load balancers and kept-alive senders see 503 before the doors close
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for HTTPS.
+
+    Attributes:
+        certificate: PEM chain.
+        key: PEM private key.
+        client_ca: PEM of who signs client certificates; None where clients need none.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the endpoint serves.
+
+    Attributes:
+        host: address to listen on.
+        port: port; 0 for any free one.
+        store: the store's directory, whose free space is watched.
+        by: the service's identity in its own records.
+        tls: files for HTTPS; None for plain HTTP.
+        limits: bounds.
+        heartbeat_s: seconds between heartbeats.
+        seal_age_s: seconds after which captured records are sealed.
+        seal_on_stop: seal everything in the end.
+        drain_s: seconds that requests under way are given in the end.
+        stop_file: the clients' kill switch.
+    """
+
+    host: str
+    port: int
+    store: Path
+    by: str = "aircon"
+    tls: Tls | None = None
+    limits: Limits = field(default_factory=Limits)
+    heartbeat_s: float = 60
+    seal_age_s: float = 3600
+    seal_on_stop: bool = False
+    drain_s: float = 30
+    stop_file: Path | None = None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server; signals are ours, so that the process can end well."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str, int], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            address = self.servers[0].sockets[0].getsockname()
+            self._on_ready(str(address[0]), int(address[1]))
+
+
+async def serve(
+    settings: Settings,
+    opening: Opening,
+    gate: Gate,
+    events: EventLog,
+    *,
+    on_ready: Callable[[str, int], None],
+    on_hangup: Callable[[], None],
+) -> None:
+    """Serve until told to stop by a signal.
+
+    Args:
+        settings: how.
+        opening: opens the log.
+        gate: knows the senders.
+        events: the endpoint's own log.
+        on_ready: told address and port once requests are taken.
+        on_hangup: called on SIGHUP, beside reading certificates anew.
+
+    Raises:
+        UsageError: the address can not be listened on, or a certificate not be used.
+        AirconError: the log can not be opened.
+    """
+    endpoint = Endpoint(Writer(opening, events.trouble), settings.limits, Metrics())
+    endpoint.watch_space(settings.store)
+    try:
+        config = _config(settings, Doors(endpoint, gate, events, StopFile(settings.stop_file)))
+    except UsageError:
+        await endpoint.close()
+        raise
+    server = _Server(config, on_ready)
+    heartbeats = Heartbeats(settings.by)
+    upkeep = Upkeep(
+        endpoint,
+        heartbeats,
+        events,
+        heartbeat_s=settings.heartbeat_s,
+        seal_age_s=settings.seal_age_s,
+    )
+    loop = asyncio.get_running_loop()
+    with _signals(
+        loop, _ender(endpoint, server, loop), _reloader(config, settings, events, on_hangup)
+    ):
+        await endpoint.note(heartbeats.started({"tls": settings.tls is not None}))
+        beside = asyncio.create_task(upkeep.run())
+        try:
+            await server.serve()
+        except SystemExit:  # uvicorn's way to say that the address is taken
+            raise UsageError(
+                f"{settings.host}:{settings.port} can not be listened on",
+                todo="Is another endpoint running there? Choose another port with --listen.",
+            ) from None
+        finally:
+            beside.cancel()
+            await _end(endpoint, heartbeats, upkeep, seal=settings.seal_on_stop)
+    events.event("stopped")
+
+
+async def _end(endpoint: Endpoint, heartbeats: Heartbeats, upkeep: Upkeep, *, seal: bool) -> None:
+    with contextlib.suppress(AirconError):
+        await endpoint.note(heartbeats.stopped(endpoint.metrics.tally))
+    if seal:
+        await upkeep.seal()
+    await endpoint.close()
+
+
+def _ender(
+    endpoint: Endpoint, server: uvicorn.Server, loop: asyncio.AbstractEventLoop
+) -> Callable[[], None]:
+    def end() -> None:
+        server.should_exit = True
+
+    def drain() -> None:
+        endpoint.draining = True
+        loop.call_later(_TURN_AWAY_S, end)
+
+    return drain
+
+
+def _reloader(
+    config: uvicorn.Config, settings: Settings, events: EventLog, on_hangup: Callable[[], None]
+) -> Callable[[], None]:
+    def reload() -> None:
+        on_hangup()
+        if settings.tls is None or config.ssl is None:
+            return
+        try:
+            config.ssl.load_cert_chain(settings.tls.certificate, settings.tls.key)
+        except (OSError, ssl.SSLError):
+            events.event("certificate-not-reloaded", file=str(settings.tls.certificate))
+        else:
+            events.event("certificate-reloaded")
+
+    return reload
+
+
+@contextlib.contextmanager
+def _signals(
+    loop: asyncio.AbstractEventLoop, end: Callable[[], None], reload: Callable[[], None]
+) -> Iterator[None]:
+    handled = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}
+    for number, handler in handled.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
+    logging.getLogger("uvicorn").propagate = False
+    tls = settings.tls
+    config = uvicorn.Config(
+        doors.app(),
+        host=settings.host,
+        port=settings.port,
+        http=limited(settings.limits),
+        ws="none",
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        limit_concurrency=settings.limits.connections,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(settings.drain_s),
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+        ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"the certificate or its key can not be used: {error.strerror or error}",
+            todo="Both must be PEM files, and the key the certificate's own.",
+        ) from None
+    return config

@@ -1,0 +1,78 @@
+"""What the endpoint does by itself: heartbeats, sealing by age, opening a log that stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from logstore.errors import AirconError
+from logstore.receiving.endpoint import Endpoint
+from logstore.receiving.eventlog import EventLog
+from logstore.receiving.heartbeats import Heartbeats
+
+TICK_S = 1.0
+
+
+class Upkeep:
+    """Runs beside the requests until it is cancelled.
+
+    Args:
+        endpoint: what is kept up.
+        heartbeats: makes the records.
+        events: the endpoint's own log.
+        heartbeat_s: seconds between heartbeats.
+        seal_age_s: seconds after which captured records are sealed.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        heartbeats: Heartbeats,
+        events: EventLog,
+        *,
+        heartbeat_s: float,
+        seal_age_s: float,
+    ) -> None:
+        self._endpoint = endpoint
+        self._heartbeats = heartbeats
+        self._events = events
+        self._heartbeat_s = heartbeat_s
+        self._seal_age_s = seal_age_s
+
+    async def run(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Look once a second whether something is due."""
+        beat = sealed = clock()
+        counted = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            await self._endpoint.writer.revive()
+            if clock() - beat >= self._heartbeat_s:
+                beat = clock()
+                await self._beat()
+            captured = self._endpoint.metrics.tally.total()
+            if captured == counted:
+                sealed = clock()  # age counts from the first record that is not sealed
+            elif clock() - sealed >= self._seal_age_s:
+                if await self.seal():
+                    counted = captured
+                sealed = clock()
+
+    async def _beat(self) -> None:
+        try:
+            await self._endpoint.note(self._heartbeats.beat(self._endpoint.metrics.tally))
+        except AirconError as error:
+            self._events.event("no-heartbeat", what=error.what)
+
+    async def seal(self) -> bool:
+        """Seal what is durable; False where it could not be done, and why is in the event log."""
+        log = self._endpoint.writer.log
+        if log is None:
+            return False
+        try:
+            pins = await asyncio.to_thread(log.seal)
+        except AirconError as error:
+            self._events.event("not-sealed", what=error.what)
+            return False
+        self._events.event("sealed", segments=len(pins), records=sum(pin.count for pin in pins))
+        return True
