@@ -157,9 +157,12 @@ class Disk:
 
     def replace(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
         """Put new bytes under a name atomically; the old bytes stay until the very end."""
-        temporary = self.stage(path, data, mode=mode)
+        self.put(self.stage(path, data, mode=mode), path)
+
+    def put(self, staged: Path, path: Path) -> None:
+        """Give a flushed file its final name, over what had it before."""
         with durable(f"replace {path.name}"):
-            self.sys_rename(temporary, path)
+            self.sys_rename(staged, path)
             self.sys_fsync_dir(path.parent)
 
     def remove(self, path: Path, *, shred: bool = False) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
-Scope = Literal["write", "metrics"]
-"""What a sender may do: send records, or read the endpoint's counters."""
+from starlette.datastructures import Headers
+
+from logstore.receiving.tokens import Scope
 
 
 class Sender(Protocol):
@@ -34,8 +34,8 @@ class Sender(Protocol):
 class Gate(Protocol):
     """Knows the senders."""
 
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Sender:
-        """The sender of a request by its headers (lower-case names).
+    def admit(self, headers: Headers, scope: Scope) -> Sender:
+        """The sender of a request by its headers.
 
         Raises:
             NotAdmitted: 401 when nobody is known by them, 403 when the scope is not theirs.
@@ -53,6 +53,6 @@ class _Local:
 class OpenGate:
     """Lets everybody in as ``local``: only for an endpoint that listens on loopback."""
 
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Sender:  # noqa: ARG002 - no difference
+    def admit(self, headers: Headers, scope: Scope) -> Sender:  # noqa: ARG002 - no difference
         """Anybody on this machine."""
         return _Local()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The four neighbours.
+    """A store and its neighbours.
 
     Attributes:
         store: the evidence itself; may be given to anyone who may see clear fields.
@@ -16,6 +16,7 @@ class Places:
         policy: C2SP tlog-policy file: whom an auditor trusts.
         work: working copy and caches; may be deleted at any time.
         seen: checkpoints that verifications on this machine have accepted.
+        tokens: who may send to the endpoint of this store.
     """
 
     store: Path
@@ -23,6 +24,7 @@ class Places:
     policy: Path
     work: Path
     seen: Path
+    tokens: Path
 
     @classmethod
     def of(cls, store: Path) -> Places:
@@ -34,4 +36,5 @@ class Places:
             store.with_name(store.name + ".policy"),
             store.with_name(store.name + ".work"),
             store.with_name(store.name + ".seen"),
+            store.with_name(store.name + ".tokens"),
         )

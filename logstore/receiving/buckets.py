@@ -1,0 +1,92 @@
+"""How much one sender may send: token buckets for records and bytes. Pure: the clock is passed in.
+
+A bucket holds what `BURST_S` seconds of its rate bring and is full at first. A request is admitted
+when its cost is there; one that costs more than a whole bucket is admitted by a full one, which
+then owes the rest, so that a large batch is slowed down and never shut out. What is admitted in t
+seconds is therefore at most rate * (`BURST_S` + t) plus one such batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+BURST_S = 5
+"""A bucket holds what so many seconds bring; OpenTelemetry's batches come every 5 s."""
+
+MAX_WAIT_S = 3_600
+"""Longest wait that is told to a sender; who waits longer asks again."""
+
+MAX_RATE = 10**12
+"""Largest rate a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one sender may send; None where it is not limited.
+
+    Attributes:
+        records_per_s: records a second, 1 to `MAX_RATE`.
+        bytes_per_s: bytes of request bodies a second, 1 to `MAX_RATE`.
+    """
+
+    records_per_s: int | None = None
+    bytes_per_s: int | None = None
+
+
+class Bucket:
+    """One token bucket.
+
+    Args:
+        rate: units that come in a second.
+        now: seconds of a clock that does not run backwards; going back counts as standing still.
+    """
+
+    def __init__(self, rate: int, now: float) -> None:
+        self._rate = rate
+        self._most = float(rate * BURST_S)
+        self._level = self._most
+        self._at = now
+
+    def wait(self, cost: int, now: float) -> float:
+        """Seconds until a request of this cost is admitted; 0 when it is now."""
+        if now > self._at:
+            self._level = min(self._most, self._level + (now - self._at) * self._rate)
+            self._at = now
+        return max(0.0, min(float(cost), self._most) - self._level) / self._rate
+
+    def take(self, cost: int) -> None:
+        """Charge a request that was admitted."""
+        self._level -= cost
+
+
+class Meter:
+    """The buckets of one sender. Not for several threads at once.
+
+    Args:
+        rate: what it may send.
+        now: seconds, as for `Bucket`.
+
+    Attributes:
+        rate: as given.
+    """
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self.rate = rate
+        self._records = None if rate.records_per_s is None else Bucket(rate.records_per_s, now)
+        self._bytes = None if rate.bytes_per_s is None else Bucket(rate.bytes_per_s, now)
+
+    def charge(self, now: float, *, records: int = 0, size: int = 0) -> int:
+        """Charge a request to all buckets, or to none.
+
+        Returns:
+            0 when it was charged; else whole seconds to wait (1 to `MAX_WAIT_S`), for Retry-After.
+        """
+        asked = ((self._records, records), (self._bytes, size))
+        due = [(bucket, cost) for bucket, cost in asked if bucket is not None and cost > 0]
+        wait = max((bucket.wait(cost, now) for bucket, cost in due), default=0.0)
+        if wait > 0:
+            return min(math.ceil(wait), MAX_WAIT_S)
+        for bucket, cost in due:
+            bucket.take(cost)
+        return 0
