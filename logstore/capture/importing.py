@@ -10,6 +10,7 @@ Rules of this file:
 3. A rejected piece goes on the log too, encrypted, as ``import.rejected``; the listing of rejects
    names file, place and reason only. Content never touches the disk outside the log.
 4. A file in which nothing is recognised is reported and leaves no record.
+5. Pieces may be decoded in worker processes (`decodepool`); nothing above depends on it.
 
 A JSON array that grew is a new file to us, since its closing bracket moved: its interactions are
 imported again. Append-only logs are lines.
@@ -21,6 +22,7 @@ import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -28,15 +30,14 @@ from typing import BinaryIO, Protocol
 import msgspec
 
 from logstore.capture.beside import Folder
+from logstore.capture.decodepool import Decoding
 from logstore.capture.importreport import MAX_LISTED, FileReport, ImportReport, Refused
 from logstore.capture.importstate import ImportState, Mark
 from logstore.capture.inflating import compression_of, inflated
 from logstore.capture.items import Bad, Item
-from logstore.capture.records import to_record, to_rejected
-from logstore.capture.registry import DECODERS
+from logstore.capture.records import to_rejected
 from logstore.capture.sources import files_of
 from logstore.capture.splitting import Position, split
-from logstore.errors import FormatError
 from logstore.formats import body as bodies
 from logstore.formats.record import INTERACTION, Receipt, Record, Refusal
 
@@ -84,7 +85,8 @@ def import_files(
     files = files_of(paths)
     run = _Run(log, state, rejects_dir, on_progress or _no_progress, again)
     run.total = None if None in files else sum(_size(path) for path in files if path is not None)
-    report = ImportReport([run.stdin() if path is None else run.file(path) for path in files])
+    with closing(run.decoding):
+        report = ImportReport([run.stdin() if path is None else run.file(path) for path in files])
     for file in report.files:
         if file.status == "unrecognised" and Path(file.path).resolve() in run.bodies:
             file.status, file.refused = "body-object", []
@@ -104,6 +106,7 @@ class _Run:
     ) -> None:
         self.total: int | None = None
         self.bodies: set[Path] = set()
+        self.decoding = Decoding()
         self._log = log
         self._state = state
         self._rejects_dir = rejects_dir
@@ -178,6 +181,11 @@ class _Run:
             folder.close()
             self.bodies |= folder.used
 
+    def expect(self, size: int | None) -> None:
+        """Tell the decoding how much there is to do: of a span, or of all files from here on."""
+        left = (self.total or 0) - self._done
+        self.decoding.expect(max(size or 0, left))
+
     def outcomes(self, records: Iterator[Record]) -> Iterator[Receipt | Refusal]:
         return self._log.append_many(records)
 
@@ -212,6 +220,7 @@ class _Span:
     def run(self, source: BinaryIO, done: Callable[[], int]) -> None:
         mark, report = self._mark, self._report
         limit = None if self._folder is None else mark.size - mark.offset
+        self._run.expect(limit)
         stream, compression = inflated(source, limit=limit)
         position = Position(mark.offset, mark.line)
         pieces = split(stream, folder=self._folder, position=position)
@@ -228,6 +237,10 @@ class _Span:
         finally:
             if self._listing is not None:
                 self._listing.close()
+        if self._run.decoding.lost and not report.note:
+            report.note = (
+                "A process that decoded it died; the rest was decoded without. Nothing is missing."
+            )
         if self._folder is not None:
             by_line = compression is None and position.line > mark.line
             self._run.state.end(
@@ -265,30 +278,23 @@ class _Span:
     def _records(self, pieces: Iterable[Item | Bad]) -> Iterator[Record]:
         """Every record of the span that is not durable yet, made only when it is taken."""
         yield from self._system("import.started", {}, self._about())
-        decoders, token = DECODERS, self._mark.token
+        token = self._mark.token
         durable = -1 if self._durable is None else self._durable
-        for piece in pieces:
+        for found in self._run.decoding.records(pieces, source=token, by=_BY, seq=self._seq):
             seq = self._seq
             self._seq = seq + 1
-            if isinstance(piece, Item):
-                try:
-                    found = decoders[piece.format](piece.raw)
-                    record = to_record(piece, found, source=token, by=_BY, seq=seq)
-                except Exception as error:  # noqa: BLE001 - evidence is kept, whatever a decoder does
-                    known = isinstance(error, FormatError)
-                    reason = f"not-{piece.format}" if known else "decoder-failed"
-                    piece = Bad(piece.raw, piece.where, reason)  # noqa: PLW2901 - it is one now
-                else:
-                    self._counts[piece.format] += 1
-                    if seq > durable:
-                        self._flying.append((piece.where, piece.format, record.kind))
-                        yield record
-                    continue
-            self._rejected += 1
+            if isinstance(found, Bad):
+                self._rejected += 1
+                if seq > durable:
+                    self._refuse(found.where, found.reason)
+                    self._flying.append((found.where, None, ""))
+                    yield to_rejected(found, source=token, by=_BY, seq=seq)
+                continue
+            item, record = found
+            self._counts[item.format] += 1
             if seq > durable:
-                self._refuse(piece.where, piece.reason)
-                self._flying.append((piece.where, None, ""))
-                yield to_rejected(piece, source=token, by=_BY, seq=seq)
+                self._flying.append((item.where, item.format, record.kind))
+                yield record
         counts = {"taken": self._counts.total(), "rejected": self._rejected}
         yield from self._system("import.finished", {**counts, "formats": sorted(self._counts)}, {})
 

@@ -1,0 +1,268 @@
+"""Decoding in order, in this process and, when much is to come, in worker processes beside it.
+
+Rules of this file:
+
+1. What comes out does not depend on who decoded: same records, same reasons, same order.
+2. Workers are started only for an import of `WORTH` bytes or more, and nobody waits for them:
+   until one is ready, and for whatever a worker cannot answer, this process decodes itself.
+3. A worker that dies takes nothing with it. Its items are decoded here, and so is all that
+   follows; `Decoding.lost` says so.
+4. Memory is bounded: a few chunks of `CHUNK` bytes and one more item are under way at a time.
+
+Workers are plain child processes that run `decodeworker` and import nothing of the caller's
+program: neither threads (fork) nor a script without a ``__main__`` guard (spawn) matter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import FileIO
+from itertools import repeat
+from queue import SimpleQueue
+
+import msgspec
+
+from logstore.capture import decodeworker
+from logstore.capture.decodeworker import HELLO, Answer, Chunk
+from logstore.capture.decoding import recorded
+from logstore.capture.items import Bad, Item
+from logstore.formats.record import Record
+
+WORTH = 2**20
+"""Bytes of sources from which workers are started: decoding these takes as long as one start."""
+
+CHUNK = 256 * 1024
+"""Bytes of evidence after which a chunk is sent."""
+
+MAX_ITEMS = 128
+"""Most items of a chunk."""
+
+MAX_WORKERS = 3
+"""Workers that keep one appending process busy."""
+
+MAX_AHEAD = 4 * 2**20
+"""Bytes under way from which no more are read, but for the item that crosses this line."""
+
+PIPE = 2**20
+"""Bytes that a pipe to a worker is asked to hold, so that it need not wait for its reader."""
+
+_PROGRAM = """\
+import sys
+sys.path[:] = sys.argv[1:]
+from logstore.capture.decodeworker import serve
+serve()
+"""
+
+Piece = Item | Bad
+Decoded = tuple[Item, Record] | Bad
+"""An item with its record, or what no record could be made of."""
+
+
+def worker_count() -> int:
+    """Workers worth having on this machine: none where there is one processor."""
+    if sys.platform != "linux" or not sys.executable or getattr(sys, "frozen", False):
+        return 0
+    processors = len(os.sched_getaffinity(0))
+    return min(processors, MAX_WORKERS) if processors > 1 else 0
+
+
+class Decoding:
+    """Decodes the pieces of one import, source after source. Close it in the end.
+
+    Attributes:
+        lost: a worker died; everything after it is decoded in this process.
+    """
+
+    def __init__(self) -> None:
+        self.lost = False
+        self._seen = 0
+        self._workers: _Workers | None = None
+
+    def expect(self, size: int) -> None:
+        """Say that `size` more bytes of sources are to come; starts workers where it pays."""
+        if size >= WORTH:
+            self._start()
+
+    def close(self) -> None:
+        """Stop the workers; what they were doing is dropped."""
+        if self._workers is not None:
+            self._workers.close()
+
+    def records(
+        self, pieces: Iterable[Piece], *, source: str, by: str, seq: int
+    ) -> Iterator[Decoded]:
+        """What becomes of each piece, in order; the first one has the number `seq`."""
+        waiting: deque[_Flight] = deque()
+        for flight in _flights(pieces, seq):
+            waiting.append(flight)
+            self._send(flight, source, by)
+            while waiting and (waiting[0].sent is None or self._is_enough(waiting)):
+                yield from self._landed(waiting.popleft(), source, by)
+        while waiting:
+            yield from self._landed(waiting.popleft(), source, by)
+
+    def _start(self) -> None:
+        if self._workers is None and (count := worker_count()):
+            self._workers = _Workers(count)
+
+    def _send(self, flight: _Flight, source: str, by: str) -> None:
+        self._seen += flight.size
+        if self._seen >= WORTH:
+            self._start()
+        workers = self._workers
+        if workers is None or self.lost or not workers.ready or flight.size > PIPE:
+            return
+        seqs = [flight.seq + at for at, piece in enumerate(flight.pieces) if type(piece) is Item]
+        items = [piece for piece in flight.pieces if isinstance(piece, Item)]
+        if items:
+            flight.sent = workers.submit(Chunk(source, by, seqs, items))
+
+    def _is_enough(self, waiting: deque[_Flight]) -> bool:
+        ahead = 0 if self._workers is None else 2 * self._workers.ready
+        return len(waiting) > ahead + 1 or sum(flight.size for flight in waiting) > MAX_AHEAD
+
+    def _landed(self, flight: _Flight, source: str, by: str) -> Iterator[Decoded]:
+        answers: Iterator[Record | str | None] = repeat(None)
+        if flight.sent is not None:
+            answer = flight.sent.result()
+            if answer is None:
+                self.lost = True
+            else:
+                answers = iter(answer)
+        for seq, piece in enumerate(flight.pieces, flight.seq):
+            if isinstance(piece, Bad):
+                yield piece
+                continue
+            made = next(answers)
+            if made is None:
+                made = recorded(piece, source=source, by=by, seq=seq)
+            yield Bad(piece.raw, piece.where, made) if isinstance(made, str) else (piece, made)
+
+
+class _Flight:
+    """A chunk of pieces, and the answer that is to come if it was sent to a worker."""
+
+    __slots__ = ("pieces", "sent", "seq", "size")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.pieces: list[Piece] = []
+        self.size = 0
+        self.sent: Future[Answer | None] | None = None
+
+
+def _flights(pieces: Iterable[Piece], seq: int) -> Iterator[_Flight]:
+    flight = _Flight(seq)
+    for piece in pieces:
+        flight.pieces.append(piece)
+        flight.size += len(piece.raw)
+        if flight.size >= CHUNK or len(flight.pieces) >= MAX_ITEMS:
+            yield flight
+            flight = _Flight(flight.seq + len(flight.pieces))
+    if flight.pieces:
+        yield flight
+
+
+class _Workers:
+    """Worker processes, each served by a thread that only waits for it.
+
+    Attributes:
+        ready: how many have said hello.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.ready = 0
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="decode")
+        self._all: list[_Worker] = []
+        with contextlib.suppress(OSError):  # no process to be had: this one does it all
+            for _ in range(count):
+                self._all.append(_Worker())
+        for worker in self._all:
+            self._threads.submit(self._greet, worker)
+
+    def submit(self, chunk: Chunk) -> Future[Answer | None]:
+        """The answer of whichever worker is free first; None when it died."""
+        return self._threads.submit(self._ask, chunk)
+
+    def close(self) -> None:
+        for worker in self._all:
+            worker.kill()
+        self._threads.shutdown(cancel_futures=True)
+        for worker in self._all:
+            worker.close()
+
+    def _greet(self, worker: _Worker) -> None:
+        if worker.hear() == HELLO:
+            self._free.put(worker)
+            self.ready += 1
+
+    def _ask(self, chunk: Chunk) -> Answer | None:
+        worker = self._free.get()
+        try:
+            return worker.ask(chunk)
+        finally:
+            self._free.put(worker)
+
+
+class _Worker:
+    """One worker process and its two pipes."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _PROGRAM, *sys.path],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,  # Ctrl+C at the terminal reaches this process alone
+        )
+        asked, said = self._process.stdin, self._process.stdout
+        assert isinstance(asked, FileIO)
+        assert isinstance(said, FileIO)
+        self._asked, self._said = asked, said
+        _widen(self._asked)
+        _widen(self._said)
+
+    def ask(self, chunk: Chunk) -> Answer | None:
+        """Its answer; None when it is dead, or talks nonsense."""
+        try:
+            message = decodeworker.encode_chunk(chunk)
+        except (ValueError, TypeError, OverflowError):
+            return [None] * len(chunk.items)
+        try:
+            decodeworker.send(self._asked, message)
+            heard = self.hear()
+            answer = None if heard is None else decodeworker.read_answer(heard)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return answer if answer is not None and len(answer) == len(chunk.items) else None
+
+    def hear(self) -> bytes | None:
+        """Its next message; None when it is dead."""
+        try:
+            return decodeworker.receive(self._said)
+        except OSError:
+            return None
+
+    def kill(self) -> None:
+        """End it, which also wakes whoever waits for its answer."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Close its pipes, once nobody uses them."""
+        self._asked.close()
+        self._said.close()
+
+
+def _widen(pipe: FileIO) -> None:
+    with contextlib.suppress(OSError):  # a pipe of the usual size does too
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE)

@@ -1,0 +1,134 @@
+"""A process that decodes: chunks of items on standard input, their records on standard output.
+
+Rules of this file:
+
+1. Both ways a message is its length (four bytes, big-endian) and MessagePack. The first one is
+   the worker's own `HELLO`, once it is able to work; then every chunk gets one answer, in order.
+2. A worker decides nothing. What it cannot send (a number beyond MessagePack) it answers with
+   None, and the process that asked decodes that item itself.
+3. It ends when its input ends, so it never outlives the process that started it. Content passes
+   through pipes only, never through a file; a crash leaves no core dump.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+from io import FileIO
+
+import msgspec
+
+from logstore.capture.decoding import recorded
+from logstore.capture.items import Item
+from logstore.formats.record import Record
+
+HELLO = b"aircon decodes"
+"""The first message of a worker."""
+
+LENGTH = 4
+"""Bytes of a message's length."""
+
+
+class Chunk(msgspec.Struct, array_like=True):
+    """Items to decode.
+
+    Attributes:
+        source: goes into every record, as does `by`.
+        by: operator or service identity.
+        seqs: the items' numbers in their source.
+        items: what to decode.
+    """
+
+    source: str
+    by: str
+    seqs: list[int]
+    items: list[Item]
+
+
+Answer = list[Record | str | None]
+"""For each item its record, or why there is none, or None: it cannot be sent."""
+
+_encoder = msgspec.msgpack.Encoder()
+_read_chunk = msgspec.msgpack.Decoder(Chunk).decode
+_read_answer = msgspec.msgpack.Decoder(Answer).decode
+
+
+def encode_chunk(chunk: Chunk) -> bytes:
+    """A chunk as one message."""
+    return _encoder.encode(chunk)
+
+
+def read_answer(message: bytes) -> Answer:
+    """What a worker answered.
+
+    Raises:
+        msgspec.MsgspecError: not an answer.
+    """
+    return _read_answer(message)
+
+
+def answer(message: bytes) -> bytes:
+    """What a worker answers to a chunk."""
+    chunk = _read_chunk(message)
+    records: Answer = [
+        recorded(item, source=chunk.source, by=chunk.by, seq=seq)
+        for item, seq in zip(chunk.items, chunk.seqs, strict=True)
+    ]
+    try:
+        return _encoder.encode(records)
+    except (ValueError, TypeError, OverflowError):
+        return _encoder.encode([record if _is_sendable(record) else None for record in records])
+
+
+def send(stream: FileIO, message: bytes) -> None:
+    """Write one message whole.
+
+    Raises:
+        OSError: the other side is gone.
+    """
+    for piece in (len(message).to_bytes(LENGTH, "big"), message):
+        left = memoryview(piece)
+        while left:
+            left = left[stream.write(left) :]
+
+
+def receive(stream: FileIO) -> bytes | None:
+    """Read one message; None at the end, or when the other side died within one.
+
+    Raises:
+        OSError: the pipe cannot be read.
+    """
+    head = _exactly(stream, LENGTH)
+    return None if head is None else _exactly(stream, int.from_bytes(head, "big"))
+
+
+def serve() -> None:
+    """Answer chunks until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that started this one
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    asked, said = FileIO(0, closefd=False), FileIO(1, "w", closefd=False)
+    try:
+        send(said, HELLO)
+        while (message := receive(asked)) is not None:
+            send(said, answer(message))
+    except BrokenPipeError:  # nobody listens any more
+        return
+
+
+def _is_sendable(record: Record | str | None) -> bool:
+    try:
+        _encoder.encode(record)
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return True
+
+
+def _exactly(stream: FileIO, size: int) -> bytes | None:
+    data = bytearray(size)
+    left = memoryview(data)
+    while left:
+        count = stream.readinto(left)
+        if not count:
+            return None
+        left = left[count:]
+    return bytes(data)

@@ -1,0 +1,27 @@
+"""One piece to one record: what runs in this process and in worker processes alike."""
+
+from __future__ import annotations
+
+from logstore.capture.items import Item
+from logstore.capture.records import to_record
+from logstore.capture.registry import DECODERS
+from logstore.errors import FormatError
+from logstore.formats.record import Record
+
+
+def recorded(item: Item, *, source: str, by: str, seq: int) -> Record | str:
+    """The record of an item, or why there is none as a slug (`Bad.reason`).
+
+    Args:
+        item: the evidence.
+        source: importer or sender; never a person.
+        by: operator or service identity that writes the record.
+        seq: number of the item in its source.
+    """
+    try:
+        found = DECODERS[item.format](item.raw)
+        return to_record(item, found, source=source, by=by, seq=seq)
+    except FormatError:
+        return f"not-{item.format}"
+    except Exception:  # noqa: BLE001 - evidence is kept, whatever a decoder does
+        return "decoder-failed"
