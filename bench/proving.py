@@ -28,7 +28,7 @@ def rows(setting: Setting) -> Iterator[Row]:
         times["cold"].append(time.perf_counter() - start)
         forget(bench.store)
         times["cold, read"].append(
-            _read_one(reader.index_path(reader.pins_in(index, index + 1)[0]))
+            _read_one(reader.files.place(reader.pins_in(index, index + 1)[0].index))
         )
         start = time.perf_counter()
         prove(reader, index)

@@ -18,6 +18,7 @@ from console.arguments import (
     flag,
     value,
 )
+from console.witnesscommand import WITNESS
 
 _KEEP = "Keep evidence"
 _ASK = "Ask it"
@@ -301,9 +302,11 @@ Needs a terminal. Keyboard first; F1 or ? for help inside. Where there is no ter
         "check every file, hash, signature and column against the policy",
         """
 Exit code 0: verified to the policy. 1: tampering found; the report names file and index.
-2: cannot judge, for example because nothing is signed by a key of the policy. The report
-also says what no verification can prove. --quick checks whole-file hashes, seals and
-signatures, and leaves the recomputation of every leaf and column out.
+2: cannot judge, for example because nothing is signed by a key of the policy, or because
+records are signed and not witnessed though the policy asks for a quorum (--witnessed leaves
+those out of the verdict). The report also says what no verification can prove.
+--quick checks whole-file hashes, seals and signatures, and leaves the recomputation of every
+leaf and column out.
 --content needs the passphrase and checks contents against their commitments as well.
 
   aircon verify
@@ -311,6 +314,7 @@ signatures, and leaves the recomputation of every leaf and column out.
   aircon verify --content --passphrase-file secret.txt""",
         (
             flag("--quick", help="whole files and signatures only"),
+            flag("--witnessed", help="claim only what the policy's quorum of witnesses cosigned"),
             flag("--content", help="also open every content and check its commitment"),
             value("--workers", metavar="N", type=int, help="processes (default: one per core)"),
             *_OPEN,
@@ -372,6 +376,7 @@ altered. 2: the proof is signed by nobody whom the policy knows.
         _TRUST,
         "check",
     ),
+    WITNESS,
     Command(
         "doctor",
         "say which protections are really in force on this machine",

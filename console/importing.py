@@ -82,8 +82,8 @@ def last_seq(reader: LogReader, source: str) -> int | None:
     tail = (parse(leaf) for leaf in reader.tail.leaves)
     found = [leaf.seq for leaf in tail if leaf.source == source and leaf.seq is not None]
     for pin in reader.pins:
-        path = reader.index_path(pin)
-        chosen = pq.read_table(path, columns=["seq"], filters=pc.field("source") == source)
+        with reader.index(pin) as path:
+            chosen = pq.read_table(path, columns=["seq"], filters=pc.field("source") == source)
         found += [seq for seq in chosen.column("seq").to_pylist() if seq is not None]
     return max(found, default=None)
 

@@ -262,11 +262,10 @@ class OpenStore:
     def extent(self) -> Extent:
         """How much of the log is signed, sealed and witnessed."""
         from console.tui.session import Extent
-        from logstore.formats.policy import NO_QUORUM
 
         reader = self.reader
         signed = reader.checkpoint.size
-        witnessed = 0 if self.policy.quorum == NO_QUORUM else signed
+        witnessed = reader.cosigned.witnessed().size
         return Extent(size=reader.size, signed=signed, sealed=reader.sealed, witnessed=witnessed)
 
     def standing(self) -> Standing:
@@ -283,8 +282,12 @@ class OpenStore:
 
     def verified_words(self, size: int) -> str:
         """Up to where an answer over the first `size` records can be relied on."""
+        from logstore.formats.policy import NO_QUORUM
+
         signed = min(self.reader.checkpoint.size, size)
         words = f"{self.reader.origin}: {size:,} records, signed to {signed:,}"
+        if self.policy.quorum != NO_QUORUM:
+            words += f", witnessed to {min(self.reader.cosigned.witnessed().size, size):,}"
         return words if self.keys is not None else f"{words}; clear fields only, not recorded"
 
     def verify(

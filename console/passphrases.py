@@ -41,7 +41,6 @@ def holder(args: Namespace, keys: Path) -> KekHolder:
         KeyUnavailable: there is no passphrase and nobody to ask.
         UsageError: several sources, or one that cannot be read.
     """
-    from logstore.keys.holders import NoHolder, PassphraseHolder
     from logstore.keys.keystore import holder_name
 
     kind = holder_name(keys)
@@ -50,6 +49,18 @@ def holder(args: Namespace, keys: Path) -> KekHolder:
             f"there is no key store at {keys}",
             todo="Give its place with --keys; with --clear-only none is needed.",
         )
+    return of_kind(args, kind, keys)
+
+
+def of_kind(args: Namespace, kind: str, keys: Path) -> KekHolder:
+    """Who opens what a holder of this kind has sealed; `keys` names it to a person.
+
+    Raises:
+        KeyUnavailable: there is no passphrase and nobody to ask.
+        UsageError: several sources, or one that cannot be read.
+    """
+    from logstore.keys.holders import NoHolder, PassphraseHolder
+
     given = _given(args)
     if kind == NoHolder.name:
         return NoHolder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,12 @@ _WORDS: dict[int, tuple[str, Style]] = {
 }
 _STYLES: dict[Severity, Style] = {"tampering": "red", "cannot-judge": "yellow", "note": "dim"}
 _SHOWN = 200
+_LATEST = 253_402_300_800  # the year 10000
 
 
-def verify(store: OpenStore, *, quick: bool, workers: int | None = None) -> Report:
+def verify(
+    store: OpenStore, *, quick: bool, workers: int | None = None, witnessed_only: bool = False
+) -> Report:
     """Verify a store with a progress line; with content where its keys are open."""
     from logstore.verify.verifier import verify_store
 
@@ -38,6 +42,7 @@ def verify(store: OpenStore, *, quick: bool, workers: int | None = None) -> Repo
             seen=store.places.seen,
             progress=progress,
             workers=workers,
+            witnessed_only=witnessed_only,
         )
 
 
@@ -59,13 +64,14 @@ def verdict(
 
     places = store.places
     report = verify_store(
-        places.store, store.policy, keys_path=places.keys, seen=places.seen, progress=step
-    )
+        places.store, store.policy, keys_path=places.keys, seen=places.seen, progress=step,
+        witnessed_only=True,
+    )  # fmt: skip
     states: dict[int, VerdictState] = {0: "verified", 1: "tampering", 2: "cannot-judge"}
-    signed = sum(log.signed for log in report.logs)
+    claimed = sum(log.witnessed or log.signed for log in report.logs)
     size = sum(log.size for log in report.logs)
     lines = (*report.found, *(f"Not proven: {each}" for each in report.not_proven))
-    return Verdict(states[report.exit_code], signed, size, lines)
+    return Verdict(states[report.exit_code], claimed, size, lines)
 
 
 def report_object(report: Report) -> dict[str, Any]:
@@ -101,6 +107,7 @@ def _log_object(log: LogSummary) -> dict[str, Any]:
         "sealed": log.sealed,
         "signed": log.signed,
         "witnessed": log.witnessed,
+        "witnesses": log.witnesses,
         "segments": log.segments,
         "root": log.root,
         "contents_opened": log.opened,
@@ -131,10 +138,17 @@ def _extent(log: LogSummary) -> str:
     said = f"{log.origin}: {log.size:,} records, {log.signed:,} signed, {log.sealed:,} sealed"
     said += f" in {log.segments:,} segments"
     if log.witnessed:
-        said += f", {log.witnessed:,} witnessed"
+        by = ", ".join(f"{name} {_when(at)}" for name, at in log.witnesses.items())
+        said += f", {log.witnessed:,} witnessed ({by})"
     if log.opened or log.locked:
         said += f"; {log.opened:,} contents match their commitments, {log.locked:,} locked"
     return said
+
+
+def _when(seconds: int) -> str:
+    if seconds >= _LATEST:
+        return "at no possible time"
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _depth(report: Report) -> str:

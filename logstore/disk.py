@@ -269,6 +269,26 @@ def _no_plain_file(path: Path) -> TamperingFound:
     )
 
 
+def settled(path: Path, size: int, disk: Disk) -> bool:
+    """Make sure that the first `size` bytes of a file, as a reader sees them, are on disk.
+
+    A reader sees a write before the writer has flushed it, and a power cut may undo it. Whoever
+    remembers what was read, or tells others who do, flushes it first; a descriptor that can only
+    read is enough. Says whether it is now so.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        disk.sys_fsync(fd)
+        return os.fstat(fd).st_size >= size  # a writer whose own flush failed has cut it again
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
 def set_immutable(path: Path, *, on: bool) -> bool:
     """Set or clear the immutable flag where file system and user allow; says if it is now so."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)

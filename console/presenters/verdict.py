@@ -25,7 +25,7 @@ STATES: dict[str, tuple[str, str]] = {
     "durable": ("○", "on disk here; not yet under a signed checkpoint"),
     "signed": ("◐", "under a signed checkpoint; not yet sealed into a segment"),
     "sealed": ("●", "in a sealed segment whose hash is on the log"),
-    "witnessed": ("◉", "sealed, and a witness outside has countersigned the checkpoint"),
+    "witnessed": ("◉", "the quorum of witnesses outside has cosigned a checkpoint over it"),
 }
 """Glyph and meaning of each state a record passes (DESIGN section 4)."""
 

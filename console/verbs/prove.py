@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> int:
         data = prove(store.reader, index)
         with create_file(target) as file:
             file.write(data)
+        _say_unwitnessed(store, index)
         facts = [("record", index), ("proof", str(target)), ("bytes", len(data))]
         if args.disclose:
             content = disclose(store.reader, index)
@@ -33,3 +34,14 @@ def run(args: argparse.Namespace) -> int:
             diagnostics.note(f"Whoever gets {args.disclose} can read the content of the record.")
     output.facts(facts, as_json=args.json)
     return diagnostics.OK
+
+
+def _say_unwitnessed(store: OpenStore, index: int) -> None:
+    from logstore.formats.policy import NO_QUORUM
+
+    quorum = store.policy.quorum
+    if quorum != NO_QUORUM and index >= store.reader.cosigned.witnessed().size:
+        diagnostics.warn(
+            f"record {index} is signed, not witnessed: whoever asks for the quorum {quorum!r} can"
+            " not judge this proof. Make another when `aircon witness take` has come so far."
+        )

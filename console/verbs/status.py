@@ -21,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
             ("unsealed", reader.size - reader.sealed),
             ("segments", len(reader.pins)),
             ("signed to", checkpoint.size),
+            ("witnessed to", reader.cosigned.witnessed().size),
             ("root", checkpoint.root.hex()),
             ("store", str(places.store)),
             ("store bytes", _bytes_under(places.store)),

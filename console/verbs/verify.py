@@ -12,7 +12,9 @@ from logstore.errors import TamperingFound
 def run(args: argparse.Namespace) -> int:
     """Verify; the exit code is the answer."""
     with OpenStore(args, "verify", needs_keys=args.content) as store:
-        report = verifying.verify(store, quick=args.quick, workers=args.workers)
+        report = verifying.verify(
+            store, quick=args.quick, workers=args.workers, witnessed_only=args.witnessed
+        )
         if args.content:
             _record(store)
     if args.json:

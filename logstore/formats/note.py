@@ -216,6 +216,18 @@ def parse_note(data: bytes) -> Note:
     return note
 
 
+def parse_signature_lines(data: bytes) -> tuple[NoteSignature, ...]:
+    """Read signature lines that stand alone, as a C2SP tlog-witness answers; checked by nobody.
+
+    Raises:
+        FormatError: not exactly such lines, at least one.
+    """
+    note = parse_note(b"\n\n" + data)
+    if note.text != "\n":
+        raise FormatError("there is more than signature lines")
+    return note.signatures
+
+
 def sign_note(text: str, *signers: NoteSigner) -> bytes:
     """Sign a text.
 

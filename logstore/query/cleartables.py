@@ -1,8 +1,9 @@
 """Clear columns only: the sealed index files as they lie, and the unsealed records in memory.
 
 Nothing is decrypted and nothing is written. Files are an explicit list, each checked against its
-pin by the reader; a file nobody pinned is not looked at. Content columns do not exist here, so a
-question about content fails instead of being answered with NULLs.
+pin and held open from then on, so DuckDB reads what was checked or, once something else was put
+under its name, nothing; a file nobody pinned is not looked at. Content columns do not exist here,
+so a question about content fails instead of being answered with NULLs.
 """
 
 # ruff: noqa: S608 - names inside SQL are constants of this package; paths come from verified pins
@@ -17,6 +18,7 @@ from logstore.query.columns import CAPTURED_KINDS, CLEAR_COLUMNS, records_schema
 from logstore.query.lockdown import Protection, quoted
 from logstore.query.recordbatches import clear_table
 from logstore.query.tailtable import TailTable
+from logstore.storage.verifiedfiles import HeldFiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +49,7 @@ class ClearTables:
         self.protection = Protection(True, "no working copy: only clear columns are read")
         self._reader = reader
         self._connection = connection
+        self._held = HeldFiles(reader.files)
         self._files: list[Path] = []
         self._tail = TailTable(connection, _schema(), 0)
         self._old_tails: list[TailTable] = []  # for questions that are under way
@@ -56,11 +59,6 @@ class ClearTables:
     def size(self) -> int:
         """Records covered."""
         return self._tail.end
-
-    @property
-    def directories(self) -> set[Path]:
-        """Directories that hold the verified index files."""
-        return {path.parent for path in self._files}
 
     def tables(self) -> list[tuple[int, int, str]]:
         """(first, end, SQL name); clear columns need no cutting, so it is one."""
@@ -74,7 +72,7 @@ class ClearTables:
         """
         while self._old_tails:
             self._old_tails.pop().drop()
-        self._files = [self._reader.index_path(pin) for pin in self._reader.pins]
+        self._files = [self._held.path(pin.index) for pin in self._reader.pins]
         old = self._tail
         if old.begin != self._reader.sealed:
             self._tail = TailTable(self._connection, _schema(), self._reader.sealed)
@@ -87,7 +85,8 @@ class ClearTables:
         return self.size
 
     def close(self) -> None:
-        """Nothing to keep."""
+        """Let go of the files; there is nothing to keep."""
+        self._held.close()
 
     def _publish(self) -> None:
         names = ", ".join(f'"{name}"' for name in CLEAR_COLUMNS)

@@ -109,10 +109,14 @@ class Engine:
             )
         else:
             self.tables = ClearTables(self.reader, self._connection)
-            self._allowed = {self.reader.index_path(pin).parent for pin in self.reader.pins}
+            self._allowed = self._index_folders()
         lock(self._connection, self._allowed)
         self._take_in()
         self._create_views()
+
+    def _index_folders(self) -> set[Path]:
+        """Where index files lie: DuckDB asks where a file is, also when given its descriptor."""
+        return {self.reader.files.place(pin.index).parent for pin in self.reader.pins}
 
     def _take_in(self) -> int:
         size = self.tables.refresh()
@@ -152,12 +156,11 @@ class Engine:
         """Take in what the writer added; returns the records that questions see."""
         with self._lock:
             self.reader.refresh()
-            if not self.content:
-                wanted = {self.reader.index_path(pin).parent for pin in self.reader.pins}
-                if not wanted <= self._allowed:
-                    self._connection.close()
-                    self._open()
-                    return self.size
+            if not self.content and not self._index_folders() <= self._allowed:
+                self.tables.close()
+                self._connection.close()
+                self._open()
+                return self.size
             return self._take_in()
 
     def rebuild(self, period: str) -> int:

@@ -8,12 +8,14 @@ Hive-style, so that query engines read the index objects as one partitioned tabl
     body/log=<slug>/date=<day>/seg-<first>-<count>.parquet     encrypted blocks
     body/log=<slug>/date=<day>/sup-<lowest>-<16 hex>.parquet   supplement: content re-encrypted
     seal/log=<slug>/seal-<first>-<count>.json                  proof of the segment.sealed record
+    cosigned/log=<slug>/cp-<size>-<16 hex>.checkpoint          what came back from witnesses
     wal/log=<slug>/<first>.wal                                 unsealed records (local disk only)
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 
 STORE_FILE = "store.json"
@@ -21,6 +23,8 @@ STORE_FORMAT = "aircon-store/1"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _SEAL = re.compile(r"seal/log=[A-Za-z0-9._-]+/seal-(\d{12})-(\d{1,12})\.json")
+
+_COSIGNED = re.compile(r"cosigned/log=[A-Za-z0-9._-]+/cp-(\d{12,19})-[0-9a-f]{16}\.checkpoint")
 
 
 def slug(origin: str) -> str:
@@ -67,6 +71,23 @@ def seal_range(key: str) -> tuple[int, int] | None:
     """(first, count) in a seal's name, or None when it is not one."""
     found = _SEAL.fullmatch(key)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def cosigned_prefix(origin: str) -> str:
+    """Prefix of the names of a log's cosigned checkpoints."""
+    return f"cosigned/log={slug(origin)}/"
+
+
+def cosigned_object(origin: str, size: int, note: bytes) -> str:
+    """Name of a cosigned checkpoint: its bytes are in its name, so each is stored once."""
+    tag = hashlib.sha256(note).hexdigest()[:16]
+    return f"{cosigned_prefix(origin)}cp-{size:012d}-{tag}.checkpoint"
+
+
+def cosigned_size(key: str) -> int | None:
+    """The size in a cosigned checkpoint's name, or None when it is not one."""
+    found = _COSIGNED.fullmatch(key)
+    return int(found[1]) if found else None
 
 
 def wal_directory(origin: str) -> str:

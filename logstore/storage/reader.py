@@ -4,18 +4,20 @@ Rules:
 
 1. Trust comes from the policy the caller brings, never from the store.
 2. Sealed objects are named by pins in ``segment.sealed`` records that a tlog-proof ties to a
-   signed checkpoint; a file is used only after its whole-file hash fits its pin.
+   signed checkpoint; a file is used only after its whole-file hash fits its pin, and through the
+   descriptor that was hashed.
 3. An explicit list of files, never a pattern: what no record names is not evidence.
 4. Content is handed out only if it fits the leaf's commitment.
+5. The log's own signature decides what is readable; how much of it the quorum of witnesses has
+   cosigned is said beside (`LogReader.cosigned`), and asked for by `logstore.verify`.
 """
 
 from __future__ import annotations
 
 import bisect
-import hashlib
-import mmap
-import os
+import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -25,11 +27,10 @@ from logstore.formats.blocks import BlockContext
 from logstore.formats.body import Body
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.columns import schema, table
-from logstore.formats.leaf import Leaf, leaf_hash, parse
+from logstore.formats.leaf import Leaf, parse
 from logstore.formats.merkle import EMPTY_ROOT, Frontier
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
-from logstore.formats.proof import check_tlog_proof, parse_tlog_proof
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
 from logstore.storage.blobs import Blobs, LocalBlobs
@@ -43,15 +44,19 @@ from logstore.storage.bodies import (
     key_problem,
     parsed,
 )
+from logstore.storage.cosigned import CosignedShelf
 from logstore.storage.logfile import MAX_LOG_FILE, LogFile, parse_log_file
-from logstore.storage.seal import Seal, parse_seal, pin_of
+from logstore.storage.seal import Seal, check_seal, parse_seal
 from logstore.storage.supplementbodies import SupplementBodies
 from logstore.storage.tail import Tail
+from logstore.storage.verifiedfiles import VerifiedFiles
+from logstore.storage.wal import wal_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_RETRIES = 20
+_LOOKS = 20
+_PAUSE_S = 0.02  # longer than a writer takes to seal one file and begin the next
 
 
 class LogReader:
@@ -64,6 +69,8 @@ class LogReader:
         pins: sealed segments, oldest first.
         seals: their seals, in the same order.
         tail: unsealed records.
+        files: sealed objects, verified before use.
+        cosigned: what witnesses said of this log.
     """
 
     def __init__(self, store: Path, origin: str, policy: Policy, keys: KeyStore | None) -> None:
@@ -74,8 +81,10 @@ class LogReader:
         self.pins: list[SegmentPin] = []
         self.seals: list[Seal] = []
         self._supplements: list[SupplementPin] = []  # that seals list
+        self._trust = Policy(tuple(key for key in policy.logs if key.name == origin))
         self._blobs: Blobs = LocalBlobs(store, Disk(immutable=False))
-        self._checked: dict[str, tuple[int, ...]] = {}
+        self.files = VerifiedFiles(self._blobs)
+        self.cosigned = CosignedShelf(self)
         self.tail = self._new_tail()
         self.refresh()
 
@@ -136,7 +145,7 @@ class LogReader:
         if self.tail.checkpoint is not None:
             return self.tail.checkpoint
         if self.seals:
-            return self.policy.check(self.seals[-1].checkpoint.encode())
+            return self._judge(self.seals[-1].checkpoint.encode())
         return Checkpoint(self.origin, 0, EMPTY_ROOT)
 
     @property
@@ -147,22 +156,51 @@ class LogReader:
         return self.seals[-1].checkpoint.encode() if self.seals else b""
 
     def refresh(self) -> None:
-        """Take in what the writer added, sealed or not."""
-        for _ in range(_RETRIES):
+        """Take in what the writer added, sealed or not.
+
+        Raises:
+            TamperingFound: seals or unsealed records contradict their signatures, or the
+                write-ahead files are gone.
+            CannotJudge: writers moved the unsealed records away under every look, so they can
+                not be shown; what is sealed was not shown alone instead.
+        """
+        for look in range(_LOOKS):
+            if look:
+                time.sleep(_PAUSE_S)
             if self._take_seals():
                 self.tail = self._new_tail()
             if self.tail.refresh():
                 break
             self.tail = self._new_tail()  # sealed under our eyes: look again
+        else:
+            raise self._unsettled()
         if self.keys is not None:
             self.keys.catch_up()
+
+    def settle(self) -> bool:
+        """Make sure that what is shown is on disk: before others are asked to remember it."""
+        return self.tail.settle(Disk())
+
+    def _unsettled(self) -> CannotJudge | TamperingFound:
+        if not wal_files(self.tail.directory):
+            return TamperingFound(
+                f"log {self.origin} has no write-ahead file; records after {self.sealed} are gone",
+                kept=f"The {self.sealed} sealed records are not affected.",
+                todo="Keep a copy of the store, then run `aircon verify`.",
+            )
+        return CannotJudge(
+            f"the unsealed records behind {self.sealed} were moved away {_LOOKS} times while they"
+            " were read",
+            kept="Nothing is wrong with the log; nothing is shown rather than too little.",
+            todo="Try again when less is being sealed.",
+        )
 
     def _new_tail(self) -> Tail:
         edge = self.seals[-1].edge() if self.seals else Frontier()
         return Tail(self.store / layout.wal_directory(self.origin), self.origin, edge, self._judge)
 
     def _judge(self, note: bytes) -> Checkpoint:
-        return self.policy.check(note)
+        return self._trust.check(note)
 
     def _take_seals(self) -> bool:
         ranges = {
@@ -178,7 +216,7 @@ class LogReader:
         return grown
 
     def _take_seal(self, seal: Seal) -> None:
-        pin = check_seal(seal, self.policy, self.origin)
+        pin = check_seal(seal, self._trust, self.origin)
         if pin.first != self.sealed:
             raise TamperingFound(f"the seal of the segment from record {self.sealed} is missing")
         self.pins.append(pin)
@@ -187,32 +225,13 @@ class LogReader:
 
     # -- clear part ---------------------------------------------------------------------------
 
-    def index_path(self, pin: SegmentPin) -> Path:
-        """The index object of a segment, its whole-file hash checked.
+    def index(self, pin: SegmentPin) -> AbstractContextManager[Path]:
+        """A path to a segment's index object, good within the block; see `VerifiedFiles.opened`.
 
         Raises:
             TamperingFound: it is missing or not the pinned bytes.
         """
-        return self._verified(pin.index)
-
-    def _verified(self, pin: ObjectPin) -> Path:
-        path = self._blobs.path(pin.key)
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            raise TamperingFound(
-                f"{pin.key} is missing", todo="Run `aircon verify` for the full list."
-            ) from None
-        seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-        if self._checked.get(pin.key) != seen:
-            if stat.st_size != pin.size or file_sha256(path) != pin.sha256:
-                raise TamperingFound(
-                    f"{pin.key} is not the file that was sealed",
-                    kept="It was not used.",
-                    todo="Run `aircon verify` for the full list.",
-                )
-            self._checked[pin.key] = seen
-        return path
+        return self.files.opened(pin.index)
 
     def table(self, first: int, count: int) -> pa.Table:
         """Clear columns and leaves of a range, schema of `logstore.formats.columns`."""
@@ -220,12 +239,12 @@ class LogReader:
         import pyarrow.parquet as pq
 
         end = min(first + count, self.size)
-        parts = [
-            pq.read_table(self.index_path(pin), schema=schema()).slice(
-                max(first - pin.first, 0), min(end, pin.end) - max(first, pin.first)
-            )
-            for pin in self.pins_in(first, end)
-        ]
+        parts = []
+        for pin in self.pins_in(first, end):
+            with self.index(pin) as path:
+                whole = pq.read_table(path, schema=schema())
+            start = max(first - pin.first, 0)
+            parts.append(whole.slice(start, min(end, pin.end) - max(first, pin.first)))
         raw = self.tail.leaves[max(first - self.tail.first, 0) : max(end - self.tail.first, 0)]
         if raw:
             parts.append(table([parse(leaf) for leaf in raw], raw))
@@ -233,22 +252,12 @@ class LogReader:
 
     def leaves(self, first: int, count: int) -> list[bytes]:
         """Leaf bytes of a range, reading only the row groups that hold them."""
-        import pyarrow.parquet as pq
-
         end = min(first + count, self.size)
         found: list[bytes] = []
         for pin in self.pins_in(first, end):
-            file = pq.ParquetFile(self.index_path(pin))
             low, high = max(first, pin.first) - pin.first, min(end, pin.end) - pin.first
-            at = 0
-            for group in range(file.metadata.num_row_groups):
-                rows = file.metadata.row_group(group).num_rows
-                if at < high and at + rows > low:
-                    column = file.read_row_group(group, columns=["leaf"]).column("leaf")
-                    start = max(low - at, 0)
-                    piece = column.slice(start, min(high - at, rows) - start)
-                    found += cast("list[bytes]", piece.to_pylist())
-                at += rows
+            with self.index(pin) as path:
+                found += _leaves_in(path, low, high)
         tail = self.tail
         return found + tail.leaves[max(first - tail.first, 0) : max(end - tail.first, 0)]
 
@@ -265,10 +274,9 @@ class LogReader:
             if identifier.encode() in leaf and parse(leaf).id == identifier:
                 return self.tail.first + offset
         for pin in reversed(self.pins):
-            path = self.index_path(pin)
-            hit = pq.read_table(
-                path, columns=["index"], filters=pc.field("id") == identifier
-            ).column("index")
+            with self.index(pin) as path:
+                found = pq.read_table(path, columns=["index"], filters=pc.field("id") == identifier)
+            hit = found.column("index")
             if len(hit):
                 return int(hit[0].as_py())
         raise NotFound(f"no record has the id {identifier}")
@@ -301,7 +309,7 @@ class LogReader:
             )
         end = min(first + count, self.size)
         more = SupplementBodies(
-            self.origin, self.supplements, self.keys, (first, end), self._verified_if_here
+            self.origin, self.supplements, self.keys, (first, end), self._if_here
         )
         for pin in self.pins_in(first, end):
             low, high = max(first, pin.first), min(end, pin.end)
@@ -316,14 +324,14 @@ class LogReader:
     def _segment_bodies(
         self, pin: SegmentPin, low: int, high: int, keys: KeyStore
     ) -> dict[int, bytes | Unreadable]:
-        path = None if pin.body is None else self._verified_if_here(pin.body)
-        if path is None:
+        if pin.body is None:
             return {}
         context = BlockContext(self.origin, pin.first, pin.count)
-        return dict(SegmentBodies(path, context, keys).read(low, high))
+        with self._if_here(pin.body) as path:
+            return {} if path is None else dict(SegmentBodies(path, context, keys).read(low, high))
 
-    def _verified_if_here(self, pin: ObjectPin) -> Path | None:
-        return self._verified(pin) if self._blobs.path(pin.key).exists() else None
+    def _if_here(self, pin: ObjectPin) -> AbstractContextManager[Path | None]:
+        return self.files.opened(pin) if self.files.present(pin) else nullcontext()
 
     def _matched(
         self,
@@ -353,33 +361,6 @@ class LogReader:
         return key_problem(self.keys, leaf.body.keys)
 
 
-def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
-    """The pin in a seal, once its proof and both checkpoints hold.
-
-    Raises:
-        TamperingFound: a signature, proof or claim of the seal is false.
-        CannotJudge: the policy asks for witnesses that have not signed.
-    """
-    proof = parse_tlog_proof(seal.proof.encode())
-    leaf, pin = pin_of(proof.extra or b"")
-    check_tlog_proof(proof, leaf_hash(proof.extra or b""), policy)
-    head = policy.check(seal.checkpoint.encode())
-    if leaf.index != proof.index or head.origin != origin:
-        raise TamperingFound(f"the seal of segment {seal.first} belongs to another record or log")
-    if (pin.first, pin.count) != (seal.first, seal.count) or (head.size, head.root) != (
-        pin.end,
-        pin.root,
-    ):
-        raise TamperingFound(f"the seal of segment {seal.first} contradicts its own record")
-    if not seal.lists_fit(pin):
-        raise TamperingFound(
-            f"the seal of segment {seal.first} lists other destroyed keys or supplements"
-        )
-    if seal.edge().root() != head.root:
-        raise TamperingFound(f"the seal of segment {seal.first} carries the edge of another tree")
-    return pin
-
-
 def log_files(store: Path) -> list[LogFile]:
     """Descriptions of every log in a store, sorted by origin."""
     found = [
@@ -389,10 +370,19 @@ def log_files(store: Path) -> list[LogFile]:
     return sorted(found, key=lambda log: log.origin)
 
 
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, mapped: 98 % of the speed of the hash itself."""
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return hashlib.sha256().hexdigest()
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return hashlib.sha256(data).hexdigest()
+def _leaves_in(path: Path, low: int, high: int) -> list[bytes]:
+    """Leaves of rows [low, high) of an index object, reading only the row groups that hold them."""
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    found: list[bytes] = []
+    at = 0
+    for group in range(file.metadata.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        if at < high and at + rows > low:
+            column = file.read_row_group(group, columns=["leaf"]).column("leaf")
+            start = max(low - at, 0)
+            piece = column.slice(start, min(high - at, rows) - start)
+            found += cast("list[bytes]", piece.to_pylist())
+        at += rows
+    return found

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import msgspec
 
-from logstore.errors import FormatError
-from logstore.formats.leaf import Leaf, parse
+from logstore.errors import FormatError, TamperingFound
+from logstore.formats.leaf import Leaf, leaf_hash, parse
 from logstore.formats.merkle import Frontier
 from logstore.formats.pins import (
     KIND,
@@ -21,6 +21,8 @@ from logstore.formats.pins import (
     from_clear,
     supplements_digest,
 )
+from logstore.formats.policy import Policy
+from logstore.formats.proof import check_tlog_proof, parse_tlog_proof
 
 FORMAT = "aircon-seal/1"
 
@@ -101,3 +103,30 @@ def pin_of(leaf: bytes) -> tuple[Leaf, SegmentPin]:
     if parsed.kind != KIND:
         raise FormatError(f"record {parsed.index} is a {parsed.kind}, not a {KIND}")
     return parsed, from_clear(parsed.clear)
+
+
+def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
+    """The pin in a seal, once its proof and both checkpoints hold.
+
+    Raises:
+        TamperingFound: a signature, proof or claim of the seal is false.
+        CannotJudge: the policy does not list the log, or asks for witnesses, which no seal has.
+    """
+    proof = parse_tlog_proof(seal.proof.encode())
+    leaf, pin = pin_of(proof.extra or b"")
+    check_tlog_proof(proof, leaf_hash(proof.extra or b""), policy)
+    head = policy.check(seal.checkpoint.encode())
+    if leaf.index != proof.index or head.origin != origin:
+        raise TamperingFound(f"the seal of segment {seal.first} belongs to another record or log")
+    if (pin.first, pin.count) != (seal.first, seal.count) or (head.size, head.root) != (
+        pin.end,
+        pin.root,
+    ):
+        raise TamperingFound(f"the seal of segment {seal.first} contradicts its own record")
+    if not seal.lists_fit(pin):
+        raise TamperingFound(
+            f"the seal of segment {seal.first} lists other destroyed keys or supplements"
+        )
+    if seal.edge().root() != head.root:
+        raise TamperingFound(f"the seal of segment {seal.first} carries the edge of another tree")
+    return pin

@@ -38,8 +38,7 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage import edge, layout
 from logstore.storage.blobs import Blobs
 from logstore.storage.logfile import Retention
-from logstore.storage.reader import check_seal
-from logstore.storage.seal import FORMAT, Seal, parse_seal
+from logstore.storage.seal import FORMAT, Seal, check_seal, parse_seal
 from logstore.storage.segment import ClearPart, body_bytes, clear_part, index_bytes, pin_bytes
 
 _DAY_US = 86_400_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from logstore.formats.blocks import BlockContext
@@ -22,8 +23,8 @@ class SupplementBodies:
         pins: gives every supplement of the log, oldest first.
         keys: opens content.
         span: (first, end) of the range.
-        verified: gives an object's local file once its whole-file hash is right; None when the
-            object is not here (expired, not copied, or pinned a moment ago).
+        verified: opens an object once its whole-file hash is right; gives None when the object is
+            not here (expired, not copied, or pinned a moment ago).
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class SupplementBodies:
         pins: Callable[[], Sequence[SupplementPin]],
         keys: KeyStore,
         span: tuple[int, int],
-        verified: Callable[[ObjectPin], Path | None],
+        verified: Callable[[ObjectPin], AbstractContextManager[Path | None]],
     ) -> None:
         self._origin = origin
         self._keys = keys
@@ -74,7 +75,7 @@ class SupplementBodies:
         return found
 
     def _read(self, pin: SupplementPin) -> Iterator[tuple[int, bytes | Unreadable]]:
-        path = self._verified(pin.body)
-        if path is not None:
-            context = BlockContext(self._origin, pin.first, pin.count)
-            yield from SegmentBodies(path, context, self._keys).read(self._first, self._end)
+        context = BlockContext(self._origin, pin.first, pin.count)
+        with self._verified(pin.body) as path:
+            if path is not None:
+                yield from SegmentBodies(path, context, self._keys).read(self._first, self._end)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from logstore.disk import Disk, settled
 from logstore.errors import CannotJudge, KeyUnavailable, TamperingFound
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.group import Group, Sealer
@@ -30,6 +31,7 @@ class Tail:
         first: index of the first of them.
         leaves: their leaves.
         checkpoint: the newest signed checkpoint among them, or None when there are none.
+        directory: folder of the write-ahead files.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Tail:
         self.leaves: list[bytes] = []
         self.note = b""
         self.checkpoint: Checkpoint | None = None
-        self._directory = directory
+        self.directory = directory
         self._origin = origin
         self._judge = judge
         self._frontier = sealed.copy()
@@ -60,7 +62,7 @@ class Tail:
         Raises:
             TamperingFound: leaves that their signed checkpoint does not cover.
         """
-        files = [path for path in wal_files(self._directory) if int(path.stem) >= self.first]
+        files = [path for path in wal_files(self.directory) if int(path.stem) >= self.first]
         if self._path is not None and self._path not in files:
             return False
         try:
@@ -71,7 +73,7 @@ class Tail:
                     self._more(path)
         except FileNotFoundError:
             return False
-        return bool(files) or not self._directory.is_dir()
+        return bool(files) or not self.directory.is_dir()
 
     def _start(self, path: Path) -> None:
         content = read_wal(path, self._origin)
@@ -99,6 +101,10 @@ class Tail:
         self.leaves += leaves
         self._groups += [(wal_first, group) for group in groups]
         self.checkpoint, self.note = head, groups[-1].note
+
+    def settle(self, disk: Disk) -> bool:
+        """Make sure that these records are on disk, before anybody remembers them; says if so."""
+        return self._path is None or settled(self._path, self._offset, disk)
 
     def supplements(self) -> list[SupplementPin]:
         """Supplements that these records pin, oldest first."""

@@ -28,8 +28,7 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
 from logstore.storage.blobs import Blobs
 from logstore.storage.encoding import ChainState
-from logstore.storage.reader import check_seal
-from logstore.storage.seal import Seal, parse_seal
+from logstore.storage.seal import Seal, check_seal, parse_seal
 from logstore.storage.wal import WalContent, WalWriter, groups_from, read_wal, wal_files
 
 _DESTROYED = b'"kind":"key.destroyed"'

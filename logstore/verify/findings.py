@@ -34,12 +34,14 @@ CODES: dict[str, tuple[Severity, str]] = {
     "seal-changed": ("tampering", "a seal contradicts itself, its proof or its signatures"),
     "seal-not-on-log": ("tampering", "the record that a seal proves is not on the log"),
     "signature-wrong": ("tampering", "a checkpoint not signed by the log's own key"),
+    "cosigned-changed": ("tampering", "a cosigned checkpoint is not what its name says"),
+    "cosignature-wrong": ("tampering", "a signature bears a witness's name and is not theirs"),
     "truncated": ("tampering", "the log is shorter than a checkpoint that it once signed"),
     "fork": ("tampering", "the log contradicts a checkpoint that it once signed"),
     "no-policy": ("cannot-judge", "there is no trust policy, so nothing to verify against"),
     "unknown-log": ("cannot-judge", "the store holds a log that the policy does not list"),
     "no-log": ("cannot-judge", "no log that the policy lists is here"),
-    "not-witnessed": ("cannot-judge", "no checkpoint has the quorum that the policy asks for"),
+    "not-witnessed": ("cannot-judge", "records that the policy's quorum has not cosigned"),
     "empty-log": ("cannot-judge", "no signed checkpoint at all"),
     # -- records
     "leaf-malformed": ("tampering", "a leaf is not exactly what the format writes"),
@@ -62,6 +64,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "wal-damaged": ("tampering", "a write-ahead file is damaged other than by a torn write"),
     "wal-misplaced": ("tampering", "write-ahead files or groups do not follow each other"),
     # -- notes
+    "awaits-witness": (
+        "note",
+        "records signed, not witnessed, where only witnessed ones were asked",
+    ),
     "torn-tail": ("note", "the end of the newest write-ahead file is half written"),
     "wal-leftover": ("note", "a write-ahead file of sealed records waits to be removed"),
     "sealing-under-way": ("note", "objects of a segment that is being sealed, or was when it died"),
@@ -129,6 +135,7 @@ class LogSummary:
         sealed: of these, in sealed segments.
         signed: of these, covered by a signature of the log.
         witnessed: of these, covered by the policy's quorum of witnesses; 0 without a quorum.
+        witnesses: when each witness cosigned that checkpoint, seconds since 1970 UTC, by name.
         root: root hash at `signed`.
         note: the signed checkpoint at `signed`.
         segments: sealed segments.
@@ -141,6 +148,7 @@ class LogSummary:
     sealed: int = 0
     signed: int = 0
     witnessed: int = 0
+    witnesses: dict[str, int] = field(default_factory=dict)
     root: bytes = b""
     note: bytes = b""
     segments: int = 0

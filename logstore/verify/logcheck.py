@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from logstore.errors import AirconError, CannotJudge, FormatError
+from logstore.disk import Disk, settled
+from logstore.errors import FormatError
+from logstore.formats.cosigned import Cosigned
 from logstore.formats.leaf import parse
 from logstore.formats.pins import SegmentPin
 from logstore.formats.policy import NO_QUORUM, Policy
 from logstore.keys.entries import commitment
 from logstore.keys.keystore import KeyStore
-from logstore.storage.layout import log_file
+from logstore.storage.layout import cosigned_prefix, log_file
 from logstore.storage.logfile import from_clear
 from logstore.verify.findings import Finding, LogSummary, Report
 from logstore.verify.firstleaves import edge_at, leaves_of
@@ -46,6 +48,7 @@ class Request:
         memory: checkpoints accepted earlier.
         key_head: the newest checkpoint the key store has seen signed.
         progress: told (done, total).
+        witnessed_only: claim only what the quorum of witnesses has cosigned.
     """
 
     store: Path
@@ -57,6 +60,7 @@ class Request:
     memory: SeenFile | None
     key_head: Head | None
     progress: Callable[[int, int], None] | None
+    witnessed_only: bool = False
 
     def heads(self, origin: str) -> list[Head]:
         """Remembered checkpoints of a log."""
@@ -86,6 +90,7 @@ class LogCheck:
         self._heads = [*view.heads, *request.heads(view.origin)]
         self.summary = LogSummary(view.origin, view.size, view.sealed)
         self.summary.segments = len(view.segments)
+        self._roots: dict[int, bytes] = {}
         self._broken: set[int] = set()  # segments whose leaves are not known
         self._uncounted: set[int] = set()  # segments without a body object
         self._supplements = SupplementCheck(
@@ -101,6 +106,18 @@ class LogCheck:
             self._run_full()
         self._count_small_files()
         self._judge_quorum()
+
+    def lasting(self, disk: Disk) -> bytes:
+        """The newest signed checkpoint that is certain to outlive a power cut; empty for none.
+
+        What stands at the end of a write-ahead file may have been read before its writer flushed
+        it: to remember that would make an honest log look rolled back.
+        """
+        newest = next((wal for wal in reversed(self._view.wals) if wal.groups), None)
+        if newest is None or settled(self._request.store / newest.key, newest.whole, disk):
+            return self.summary.note
+        segments = self._view.segments
+        return segments[-1].seal.checkpoint.encode() if segments else b""
 
     # -- full ---------------------------------------------------------------------------------
 
@@ -232,21 +249,24 @@ class LogCheck:
         bad = {finding.file for finding in hashed.findings}
         roots = dict(tail.run.facts.roots)
         roots |= {segment.pin.end: segment.pin.root for segment in view.segments}
-        roots |= self._remembered_root(bad, roots)
+        # Only the newest of what is remembered or witnessed: it was held to the older ones.
+        inner = {max(self._request.heads(view.origin), key=_by_size, default=None)}
+        inner |= {head for head in view.heads if head.size in self._newest_witnessed()}
+        for size in {head.size for head in inner if head is not None} - roots.keys():
+            roots |= self._root_within(bad, size)
         self._judge_log_file(self._first_leaf(bad))
-        # Only the newest remembered checkpoint: it was itself held to the older ones.
-        inner = max(self._request.heads(view.origin), key=lambda head: head.size, default=None)
-        heads = [h for h in self._heads if h.size in roots or h.size > view.size or h == inner]
+        heads = [h for h in self._heads if h.size in roots or h.size > view.size or h in inner]
         self._heads = heads
         self._judge_heads(roots)
 
-    def _remembered_root(self, bad: set[str], known: dict[int, bytes]) -> dict[int, bytes]:
-        heads = self._request.heads(self._view.origin)
-        size = max((head.size for head in heads), default=0)
+    def _newest_witnessed(self) -> set[int]:
+        return {one.checkpoint.size for one in self._quorums()[:1]}
+
+    def _root_within(self, bad: set[str], size: int) -> dict[int, bytes]:
+        """The root at a size inside a sealed segment whose index object is whole."""
         for segment in self._view.segments:
             inside = segment.pin.first < size < segment.pin.end
-            usable = segment.before is not None and segment.pin.index.key not in bad
-            if inside and usable and size not in known and segment.before is not None:
+            if inside and segment.before is not None and segment.pin.index.key not in bad:
                 path = self._request.store / segment.pin.index.key
                 return {size: edge_at(path, segment.pin, segment.before, size).root()}
         return {}
@@ -288,6 +308,7 @@ class LogCheck:
             self._report.findings.append(Finding("log-file-changed", what, key, 0))
 
     def _judge_heads(self, roots: dict[int, bytes]) -> None:
+        self._roots = roots
         size = self._view.size
         for head in dict.fromkeys(self._heads):
             if head.size > size:
@@ -301,19 +322,26 @@ class LogCheck:
                 self._report.findings.append(Finding("fork", what, head.file, head.size - 1))
 
     def _judge_quorum(self) -> None:
-        policy = self._request.policy
+        """How far the quorum has cosigned this very tree, and what is claimed beyond."""
+        policy, summary = self._request.policy, self.summary
         if policy.quorum == NO_QUORUM:
             return
-        notes = [self.summary.note, *(s.seal.checkpoint.encode() for s in self._view.segments)]
-        for note in notes:
-            try:
-                self.summary.witnessed = max(self.summary.witnessed, policy.check(note).size)
-            except AirconError as error:
-                if not isinstance(error, CannotJudge | FormatError):
-                    self._report.findings.append(Finding("signature-wrong", error.what))
-        if not self.summary.witnessed:
-            what = f"no checkpoint has the quorum {policy.quorum!r}"
-            self._report.findings.append(Finding("not-witnessed", what))
+        for one in self._quorums():
+            head = one.checkpoint
+            if head.size <= summary.signed and self._roots.get(head.size) == head.root:
+                summary.witnessed, summary.witnesses = head.size, one.times
+                break
+        if summary.witnessed < summary.signed:
+            alone = self._request.witnessed_only and summary.witnessed > 0
+            what = f"signed, not witnessed: the quorum {policy.quorum!r} has not cosigned them"
+            first, last = summary.witnessed, summary.signed - 1
+            code = "awaits-witness" if alone else "not-witnessed"
+            self._report.findings.append(Finding(code, what, "", first, last))
+
+    def _quorums(self) -> list[Cosigned]:
+        """Checkpoints that the quorum has cosigned, the largest first."""
+        reached = self._request.policy.reached
+        return [one for one in reversed(self._view.cosigned) if reached(one.witnesses)]
 
     # -- counting -----------------------------------------------------------------------------
 
@@ -321,12 +349,17 @@ class LogCheck:
         keys = {segment.key for segment in self._view.segments}
         keys |= {wal.key for wal in (*self._view.wals, *self._view.leftovers)}
         keys.add(log_file(self._view.origin))
+        keys |= set(self._listing.below(cosigned_prefix(self._view.origin)))
         self._report.files += len(keys & self._listing.files.keys())
         self._report.size_bytes += sum(self._listing.size(key) for key in keys)
 
     def _progress(self, done: int, total: int) -> None:
         if self._request.progress is not None:
             self._request.progress(done, total)
+
+
+def _by_size(head: Head) -> int:
+    return head.size
 
 
 def _size(pin: SegmentPin) -> int:

@@ -21,14 +21,14 @@ from logstore.errors import (
 )
 from logstore.formats.body import MAX_CONTENT, NONCE, Body, commitment
 from logstore.formats.body import parse as parse_body
-from logstore.formats.checkpoint import Checkpoint
+from logstore.formats.checkpoint import Checkpoint, peek_checkpoint
 from logstore.formats.leaf import Leaf, leaf_hash, parse
-from logstore.formats.merkle import inclusion_proof_blocks, root, verify_inclusion
+from logstore.formats.merkle import verify_inclusion
 from logstore.formats.policy import Policy, Verdict
 from logstore.formats.proof import TlogProof, parse_tlog_proof
 from logstore.storage.bodies import Unreadable
-from logstore.storage.edge import BLOCK, block_roots, partial
 from logstore.storage.reader import LogReader
+from logstore.storage.treeproofs import inclusion
 from logstore.verify.findings import EXIT_CANNOT_JUDGE, EXIT_TAMPERING, EXIT_VERIFIED, NOT_PROVEN
 
 DISCLOSURE_FORMAT = "aircon-disclosure/1"
@@ -85,45 +85,32 @@ class CheckResult:
 
 
 def prove(reader: LogReader, index: int) -> bytes:
-    """The proof file of a record, sealed or not, up to the newest signed checkpoint.
+    """The proof file of a record, sealed or not.
+
+    It leads to the newest checkpoint that the policy's quorum of witnesses has cosigned; where
+    none of these covers the record, to the newest signed one, which a policy with a quorum will
+    not accept yet.
 
     Raises:
         NotFound: there is no such record.
         TamperingFound: what is stored for the record is not what the tree holds.
     """
-    size = reader.size
-    if not 0 <= index < size:
-        raise NotFound(f"there is no record {index}; the log holds {size}")
-    start = index - index % BLOCK
-    leaves = reader.leaves(start, min(BLOCK, size - start))
-    hashes = list(map(leaf_hash, leaves))
-    path = inclusion_proof_blocks(index, size, _all_block_roots(reader), hashes)
-    head = reader.checkpoint
+    if not 0 <= index < reader.size:
+        raise NotFound(f"there is no record {index}; the log holds {reader.size}")
+    head, note = reader.checkpoint, reader.note
+    witnessed = reader.cosigned.witnessed()
+    if index < witnessed.size:
+        head, note = peek_checkpoint(witnessed.note), witnessed.note
+    leaf = reader.leaves(index, 1)[0]
+    path = inclusion(reader, index, head.size)
     try:
-        verify_inclusion(index, head.size, hashes[index - start], path, head.root)
+        verify_inclusion(index, head.size, leaf_hash(leaf), path, head.root)
     except FormatError:
         raise TamperingFound(
             f"what is stored for record {index} is not what the signed tree holds",
             todo="Run `aircon verify` for the full list.",
         ) from None
-    return TlogProof(index, tuple(path), reader.note, leaves[index - start]).encode()
-
-
-def _all_block_roots(reader: LogReader) -> list[bytes]:
-    """Roots of every block of the tree of all records, the last one perhaps not whole."""
-    tail = [leaf_hash(leaf) for leaf in reader.tail.leaves]
-    roots = [block for seal in reader.seals for block in seal.blocks]
-    size, sealed = reader.size, reader.sealed
-    if not reader.seals:
-        return [root(tail[at : at + BLOCK]) for at in range(0, size, BLOCK)]
-    edge = reader.seals[-1].edge()
-    roots += block_roots(edge, tail)
-    start = size - size % BLOCK
-    if start >= sealed:
-        return [*roots, root(tail[start - sealed :])] if start < size else roots
-    last = partial(edge, start)
-    last.extend(tail)
-    return [*roots, last.root()]
+    return TlogProof(index, tuple(path), note, leaf).encode()
 
 
 def disclose(reader: LogReader, index: int) -> bytes:

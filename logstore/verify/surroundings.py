@@ -15,7 +15,7 @@ from logstore.verify.findings import Finding
 TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
 """Names that `Disk.stage` gives to files it is writing."""
 
-_KINDS = ("log", "index", "body", "seal", "wal")
+_KINDS = ("log", "index", "body", "seal", "cosigned", "wal")
 _LOCKS = ("writer.lock", "seal.lock")
 
 
@@ -118,7 +118,7 @@ def _judge(key: str, size: int, log: str | None) -> list[Finding]:
 
 def writable(listing: Listing) -> list[Finding]:
     """A note when sealed files are not read-only."""
-    kinds = ("index/", "body/", "seal/", "log/")
+    kinds = ("index/", "body/", "seal/", "cosigned/", "log/")
     loose = [k for k, s in listing.files.items() if k.startswith(kinds) and s.st_mode & 0o222]
     if not loose:
         return []

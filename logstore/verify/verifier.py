@@ -6,7 +6,8 @@ Rules:
 2. Every pinned object is hashed; in a full verification every leaf, column, tree, body block and
    write-ahead group is checked too, segment by segment, so memory does not grow with the log.
 3. What changes while it is read is looked at again; only what stays wrong is reported.
-4. A checkpoint that was accepted is remembered, and later verifications are held to it.
+4. A checkpoint that was accepted is remembered, once it is certain to be on disk, and later
+   verifications are held to it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from logstore.disk import Disk
 from logstore.errors import AirconError, CannotJudge, NotFound
 from logstore.formats.policy import NO_QUORUM, Policy
 from logstore.keys.keystore import KeyStore
@@ -71,6 +73,8 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     seen: Path | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    witnessed_only: bool = False,
+    disk: Disk | None = None,
 ) -> Report:
     """Verify a store.
 
@@ -84,14 +88,18 @@ def verify_store(  # noqa: PLR0913 - the options of one command
         seen: file of remembered checkpoints (`Places.seen`); read, and added to when all is well.
         progress: see `Progress`.
         workers: processes (quick: threads); by default one per core.
+        witnessed_only: where the policy has a quorum, claim only what it has cosigned; what is
+            signed behind that is then a note, not a reason to withhold the verdict.
+        disk: flushes what is about to be remembered.
 
     Raises:
         NotFound: there is no such directory.
     """
     if not store.is_dir():
         raise NotFound(f"there is no store at {store}", todo="Check --store.")
-    report = Report(_requested(policy, quick=quick, content=keys is not None), quick=quick)
-    report.unproven = _unproven(quick=quick, content=keys is not None)
+    asked = _requested(policy, quick=quick, content=keys is not None, witnessed_only=witnessed_only)
+    report = Report(asked, quick=quick)
+    report.unproven = _unproven(policy, quick=quick, content=keys is not None)
     if policy is None:
         what = "no trust policy was given; keys that come with the data prove nothing"
         report.findings.append(Finding("no-policy", what))
@@ -101,15 +109,16 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     request = Request(
         store, policy, quick, keys, workers or _cores(), SystemClock().wall_us(), memory,
         None if keys_path is None else key_store_head(keys_path, policy), progress,
+        witnessed_only,
     )  # fmt: skip
     moment = _settled(store, policy, request)
     if not all(request.heads(view.origin) for view in moment.views):
         report.unproven.insert(0, _NOT_REMEMBERED)
     _judge_surroundings(moment, policy, report, request)
-    notes = _check_logs(moment, report, request)
+    checks = _check_logs(moment, report, request)
     report.findings = in_order(report.findings)
     if memory is not None and report.exit_code == 0:
-        for note in notes:
+        for note in filter(None, (check.lasting(disk or Disk()) for check in checks)):
             memory.add(note, request.now_us)
     return report
 
@@ -169,8 +178,8 @@ def _judge_surroundings(moment: _Moment, policy: Policy, report: Report, request
         ]
 
 
-def _check_logs(moment: _Moment, report: Report, request: Request) -> list[bytes]:
-    notes = []
+def _check_logs(moment: _Moment, report: Report, request: Request) -> list[LogCheck]:
+    checks = []
     for view in moment.views:
         check = LogCheck(view, moment.listing, request, report)
         try:
@@ -179,22 +188,24 @@ def _check_logs(moment: _Moment, report: Report, request: Request) -> list[bytes
             code = "unreadable-file" if isinstance(error, CannotJudge) else "record-malformed"
             report.findings.append(Finding(code, error.what))
         report.logs.append(check.summary)
-        if check.summary.note:
-            notes.append(check.summary.note)
-    return notes
+        checks.append(check)
+    return checks
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _requested(policy: Policy | None, *, quick: bool, content: bool) -> list[str]:
+def _requested(
+    policy: Policy | None, *, quick: bool, content: bool, witnessed_only: bool
+) -> list[str]:
     if policy is None:
         return ["nothing can be asked of a store without a policy"]
     asked = ["every file is accounted for and has the bytes that were sealed"]
     asked.append("every seal and checkpoint is signed by a log the policy lists")
     if policy.quorum != NO_QUORUM:
-        asked.append(f"the newest checkpoint has the quorum {policy.quorum!r} of witnesses")
+        claimed = "what is claimed" if witnessed_only else "every signed record"
+        asked.append(f"{claimed} is cosigned by the quorum {policy.quorum!r} of witnesses")
     if not quick:
         asked.append("every record is in its place, in the chain and in the signed tree")
         asked.append("every clear column says what its record says")
@@ -210,10 +221,11 @@ _NOT_REMEMBERED = (
 _NOT_OPENED = "this check opened none; `aircon verify --content` does"
 
 
-def _unproven(*, quick: bool, content: bool) -> list[str]:
+def _unproven(policy: Policy | None, *, quick: bool, content: bool) -> list[str]:
+    witnessed = policy is not None and policy.quorum != NO_QUORUM
     unproven: Sequence[tuple[bool, str]] = (
         (quick, "single records, columns and chain: this was a quick verification"),
         (not content, f"that content opens to what records commit to: {_NOT_OPENED}"),
-        (True, "when records were signed: no witness's time was asked for"),
+        (not witnessed, "when records were signed: no witness's time was asked for"),
     )
     return [words for holds, words in unproven if holds]

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from logstore.errors import AirconError, FormatError
+from logstore.formats.cosigned import Cosigned
 from logstore.formats.frontier import Frontier
 from logstore.formats.leaf import parse
 from logstore.formats.merkle import BLOCK_HEIGHT
@@ -22,9 +23,9 @@ from logstore.formats.policy import Policy
 from logstore.formats.proof import parse_tlog_proof
 from logstore.formats.treehash import HASH
 from logstore.storage import layout
-from logstore.storage.reader import check_seal
-from logstore.storage.seal import Seal, parse_seal, pin_of
+from logstore.storage.seal import Seal, check_seal, parse_seal, pin_of
 from logstore.storage.sealing import Intent
+from logstore.verify.cosignedview import read_cosigned
 from logstore.verify.findings import Finding
 from logstore.verify.heads import Head, head_of
 from logstore.verify.objects import read_small
@@ -73,6 +74,7 @@ class LogView:
         leftovers: older write-ahead files.
         supplements: what seals list and unsealed records pin, oldest first.
         pending: segments pinned or staged whose seal is not there yet.
+        cosigned: checkpoints that came back from witnesses, by size, each joined from its copies.
         heads: what checkpoints signed inside the store state.
         claimed: files accounted for.
         findings: what is wrong.
@@ -88,6 +90,7 @@ class LogView:
     leftovers: list[WalScan] = field(default_factory=list)
     supplements: list[SupplementPin] = field(default_factory=list)
     pending: list[SegmentPin] = field(default_factory=list)
+    cosigned: list[Cosigned] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
@@ -110,12 +113,14 @@ class Viewer:
     def __init__(self, store: Path, origin: str, policy: Policy) -> None:
         self._store = store
         self._origin = origin
+        self._policy = policy
         self._trust = Policy(tuple(key for key in policy.logs if key.name == origin))
         self._checked: dict[str, tuple[bytes, Seal | Finding]] = {}
 
     def look(self, listing: Listing) -> LogView:
         """Read what a listing names."""
         view = LogView(self._origin, self._trust)
+        read_cosigned(view, self._store, listing, self._policy)
         self._read_seals(view, listing)
         self._read_wals(view, listing)
         self._find_pending(view, listing)

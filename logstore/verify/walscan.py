@@ -28,6 +28,7 @@ class WalScan:
         first: index of its first record, by its name.
         groups: group commits, in order, continuing each other.
         torn: bytes of a torn tail.
+        whole: bytes before it.
         findings: what is wrong with it.
     """
 
@@ -35,6 +36,7 @@ class WalScan:
     first: int
     groups: list[Group] = field(default_factory=list)
     torn: int = 0
+    whole: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -61,7 +63,7 @@ def scan(data: bytes, key: str, origin: str, first: int) -> WalScan:
     for each in frame.scan(data, head.end):
         if not _take(found, each):
             return found
-        end = each.end
+        end = found.whole = each.end
     _judge_rest(found, data, end)
     return found
 

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from logstore.capture.decoders.aircon_jsonl import encode
 from logstore.capture.interaction import Interaction, Message, Part, Subject
 from logstore.capture.items import Item
 from logstore.capture.records import to_record
+from logstore.disk import Disk
 from logstore.errors import CannotJudge
 from logstore.formats import body as bodies
 from logstore.formats import leaf as leaves
@@ -26,7 +28,9 @@ from logstore.formats.columns import schema, table
 from logstore.formats.leaf import BodyRef, Leaf
 from logstore.formats.pins import ObjectPin, SegmentPin
 from logstore.formats.record import Record
+from logstore.storage.blobs import LocalBlobs
 from logstore.storage.bodies import Unreadable
+from logstore.storage.verifiedfiles import VerifiedFiles
 
 START_US = 1_794_000_000_000_000  # 2026-11-06
 
@@ -79,11 +83,13 @@ class FakeReader:
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"{first}.index.parquet"
         pq.write_table(self._made(first, end), path, row_group_size=20_000)
-        pin = ObjectPin(path.name, path.stat().st_size, "", "", 0)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        pin = ObjectPin(path.name, path.stat().st_size, digest, "", 0)
         self.pins.append(SegmentPin(first, end - first, bytes(32), pin))
 
-    def index_path(self, pin: SegmentPin) -> Path:
-        return self.directory / pin.index.key
+    @cached_property
+    def files(self) -> VerifiedFiles:
+        return VerifiedFiles(LocalBlobs(self.directory, Disk(immutable=False)))
 
     def _leaf(self, index: int) -> tuple[Leaf, bytes]:
         found = self._leaves.get(index)

@@ -1,0 +1,67 @@
+"""What cosigned checkpoints in a store say, and which of them are not what they claim to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from logstore.errors import AirconError, FormatError
+from logstore.formats.cosigned import Cosigned, open_cosigned
+from logstore.formats.note import MAX_NOTE
+from logstore.formats.policy import Policy
+from logstore.storage import layout
+from logstore.verify.findings import Finding
+from logstore.verify.heads import Head
+from logstore.verify.objects import read_small
+from logstore.verify.surroundings import Listing
+
+
+class _View(Protocol):
+    """The parts of a `LogView` that are filled here."""
+
+    origin: str
+    cosigned: list[Cosigned]
+    heads: list[Head]
+    claimed: set[str]
+    findings: list[Finding]
+
+
+def read_cosigned(view: _View, store: Path, listing: Listing, policy: Policy) -> None:
+    """Read them all; the log is held to each, whoever cosigned it.
+
+    Read before the records themselves: what was cosigned before must be among them.
+    """
+    joined: dict[str, Cosigned] = {}
+    for key in listing.below(layout.cosigned_prefix(view.origin)):
+        size = layout.cosigned_size(key)
+        if size is None:
+            continue  # nothing accounts for it: an extra file
+        view.claimed.add(key)
+        one = _judge(view.origin, read_small(store, key, MAX_NOTE) or b"", key, policy)
+        if isinstance(one, Finding):
+            view.findings.append(one)
+            continue
+        view.findings += [
+            Finding("cosignature-wrong", f"it bears the name of {name}", key, None)
+            for name in one.wrong
+        ]
+        head = one.checkpoint
+        known = "the checkpoint that came back from witnesses"
+        view.heads.append(Head(head.origin, head.size, head.root, known, key))
+        text = head.text()
+        joined[text] = joined[text].joined(one) if text in joined else one
+    view.cosigned = sorted(joined.values(), key=lambda one: one.checkpoint.size)
+
+
+def _judge(origin: str, data: bytes, key: str, policy: Policy) -> Cosigned | Finding:
+    try:
+        one = open_cosigned(data, policy)
+    except FormatError as error:
+        return Finding("cosigned-changed", error.what, key)
+    except AirconError as error:
+        return Finding("signature-wrong", error.what, key)
+    if one.checkpoint.origin != origin:
+        return Finding("cosigned-changed", "it is another log's checkpoint", key)
+    if key != layout.cosigned_object(origin, one.checkpoint.size, data):
+        return Finding("cosigned-changed", "its bytes are not those its name was made of", key)
+    return one
