@@ -13,14 +13,12 @@ Rules:
 5. The caller holds the log's writer lock while it calls anything that writes here. Readers hold
    none: opening and catching up only read, so they can not undo what a writer is doing, and look
    again when a new KEK came into force meanwhile.
-6. A page that could not be flushed is cut off again and its keys are forgotten: a key is used only
-   while it is on disk.
+6. A page that could not be flushed is cut off again (`journal`) and its keys are forgotten: a key
+   is used only while it is on disk.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import secrets
 import threading
@@ -31,20 +29,18 @@ import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from logstore.disk import Disk, durable
+from logstore.disk import Disk
 from logstore.errors import KeyDestroyed, KeyUnavailable, NotFound, TamperingFound, UsageError
-from logstore.formats import frame
 from logstore.formats.note import Signer
 from logstore.keys.entries import (
     KeyEntry,
     Tombstone,
     check_identity,
     identity_tag,
-    open_page,
-    seal_page,
 )
 from logstore.keys.heads import RememberedHead
 from logstore.keys.holders import KekHolder
+from logstore.keys.journal import Journal, write_journal
 from logstore.keys.ring import LOCAL, KeyRing
 from logstore.keys.slots import Slots, holder_name, journal_path
 from logstore.keys.walkeys import WalKeys
@@ -74,14 +70,12 @@ class KeyStore:
         self._disk = disk
         self._slots = Slots(path, disk)
         self._seen = self._slots.signature()
-        self._kek = b""
         self._opened = (b"", b"")  # a sealed KEK and the KEK: opening one takes a tenth of a second
-        self._journal: int | None = None
-        self._offset = 0
+        self._journal: Journal | None = None
         self._pending: list[KeyEntry] = []
         self._ring = KeyRing()
         self._lock = threading.RLock()  # guards everything but look-ups in the ring
-        self.wal_keys = WalKeys(path, disk, self._kek, 0)
+        self.wal_keys = WalKeys(path, disk, b"", 0)
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -155,7 +149,7 @@ class KeyStore:
 
     def _close_journal(self) -> None:
         if self._journal is not None:
-            os.close(self._journal)
+            self._journal.close()
             self._journal = None
 
     def catch_up(self) -> None:
@@ -163,8 +157,8 @@ class KeyStore:
         with self._lock:
             if self._journal is None or self._slots.signature() != self._seen:
                 self._load()
-            elif os.fstat(self._journal).st_size != self._offset:
-                self._offset = self._read_pages(self._journal, self._offset, self._ring)
+            elif self._journal.grown:
+                self._journal.read(self._ring.add)
 
     def tidy(self) -> None:
         """Finish a rotation that a crash interrupted: overwrite what is not in force.
@@ -262,25 +256,13 @@ class KeyStore:
             self.drop_pending()
             raise KeyUnavailable("the key store is closed")
         try:
-            self._offset = self._write_page(self._journal, [*page])
+            self._journal.append(page)
         except BaseException:
             self.drop_pending()
-            with contextlib.suppress(OSError):  # a reopened journal must not take it for whole
-                self._disk.sys_truncate(self._journal, self._offset)
             self._close_journal()  # never flushed again through this descriptor
             raise
         for entry in page:
             self._ring.add(entry)
-
-    def _write_page(self, journal: int, page: list[KeyEntry | Tombstone]) -> int:
-        place = _place(self.generation, self._offset)
-        data = frame.encode(frame.KEY_PAGE, seal_page(self._kek, page, os.urandom(12), place))
-        with durable("store new keys"):
-            if os.fstat(journal).st_size > self._offset:  # a torn page of a crash
-                self._disk.sys_truncate(journal, self._offset)
-            end = self._disk.write_all(journal, data, self._offset)
-            self._disk.sys_fdatasync(journal)
-        return end
 
     def drop_pending(self) -> None:
         """Forget keys that were obtained but not flushed."""
@@ -351,40 +333,23 @@ class KeyStore:
         if sealed != self._opened[0]:
             self._opened = (sealed, self.holder.open(sealed, generation))
         kek = self._opened[1]
-        journal = _open_journal(journal_path(self.path, generation))
-        self._close_journal()
-        self._journal, self._kek, self.generation = journal, kek, generation
+        journal = Journal(journal_path(self.path, generation), generation, kek, self._disk)
         ring = KeyRing()
-        self._offset = self._read_pages(journal, 0, ring)
+        try:
+            journal.read(ring.add)
+        except BaseException:
+            journal.close()
+            raise
+        self._close_journal()
+        self._journal, self.generation = journal, generation
         self._pending = []
         self._ring = ring
         self.wal_keys = WalKeys(self.path, self._disk, kek, generation)
 
-    def _read_pages(self, journal: int, base: int, ring: KeyRing) -> int:
-        """Take in the pages from an offset on; returns the offset behind the last whole one."""
-        data = os.pread(journal, os.fstat(journal).st_size - base, base)
-        end = base
-        for page in frame.scan(data):
-            place = _place(self.generation, base + page.start)
-            for item in open_page(self._kek, bytes(page.payload), place):
-                ring.add(item)
-            end = base + page.end
-        if frame.resumes_after(data, end - base) is not None:
-            raise TamperingFound(
-                f"the key journal is damaged at byte {end}, with whole pages behind it",
-                todo="Restore the key store from a backup; the log itself is not affected.",
-            )
-        return end
-
     def _write_journal(
         self, generation: int, kek: bytes, items: list[KeyEntry | Tombstone]
     ) -> None:
-        data = b""
-        for start in range(0, len(items), 4096):
-            page = items[start : start + 4096]
-            place = _place(generation, len(data))
-            data += frame.encode(frame.KEY_PAGE, seal_page(kek, page, os.urandom(12), place))
-        self._disk.replace(journal_path(self.path, generation), data)
+        write_journal(journal_path(self.path, generation), generation, kek, items, self._disk)
 
     def _rotate(self, items: list[KeyEntry | Tombstone]) -> None:
         generation, kek = self.generation + 1, secrets.token_bytes(32)
@@ -402,19 +367,6 @@ class KeyStore:
         self._opened = (sealed, kek)
         self._slots.write(generation, sealed, self.holder.name)
         self._load()
-
-
-def _open_journal(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        raise
-    except OSError:  # a reader on a read-only file system, or without permission to write
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-
-
-def _place(generation: int, offset: int) -> bytes:
-    return b"aircon/keys/v1\0" + generation.to_bytes(8, "big") + offset.to_bytes(8, "big")
 
 
 __all__ = ["KeyStore", "holder_name"]

@@ -89,7 +89,7 @@ def test_the_insecure_holder_is_named_in_the_slot(tmp_path: Path) -> None:
 def test_a_destroyed_key_is_gone_and_the_others_are_not(tmp_path: Path) -> None:
     store = make(tmp_path / "k")
     maria, tom = issue(store, "maria"), issue(store, "tom")
-    old_kek = store._kek
+    old_kek = store._opened[1]
     assert store.destroy([maria.id, "not-a-key"]) == [maria.id]
     for opened in (store, KeyStore.open(tmp_path / "k", secret())):
         with pytest.raises(KeyDestroyed):
