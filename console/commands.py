@@ -18,6 +18,7 @@ from console.arguments import (
     flag,
     value,
 )
+from console.tokencommand import TOKEN
 from console.witnesscommand import WITNESS
 
 _KEEP = "Keep evidence"
@@ -174,6 +175,7 @@ GET /healthz, /readyz and /metrics say how it is.""",
         _KEEP,
         "serve",
     ),
+    TOKEN,
     Command(
         "seal",
         "move unsealed records into immutable segments now",

@@ -233,7 +233,7 @@ class Tokens:
         Raises:
             UsageError: the name is taken, or something about the wish is not of its form.
         """
-        _check_wish(wish, now_us)
+        check_wish(wish, now_us)
         if wish.name in self._taken:
             raise UsageError(
                 f"there is a token {wish.name!r} already",
@@ -275,6 +275,27 @@ class Tokens:
         return Tokens(kept), revoked
 
 
+def check_wish(wish: Wish, now_us: int) -> None:
+    """See that a token can be what it is to be; whether its name is free, the file knows.
+
+    Raises:
+        UsageError: what is wrong with it.
+    """
+    for what, word in (("name", wish.name), ("source", wish.source)):
+        if not WORD.fullmatch(word):
+            raise UsageError(
+                f"{word!r} can not be the {what} of a token",
+                todo="Use 1 to 64 of a-z 0-9 . _ - and start with a letter or digit.",
+            )
+    if not wish.scopes or not set(wish.scopes) <= set(SCOPES):
+        raise UsageError(f"the scopes of a token are {' and '.join(SCOPES)}")
+    if wish.expires_us is not None and not now_us < wish.expires_us <= _MOST_US:
+        raise UsageError("a token must expire in the future")
+    for rate in (wish.rate.records_per_s, wish.rate.bytes_per_s):
+        if rate is not None and not 1 <= rate <= MAX_RATE:
+            raise UsageError(f"a rate is 1 to {MAX_RATE:,} a second")
+
+
 def mint(entropy: bytes) -> str:
     """The text of a new token from `ENTROPY_BYTES` random bytes."""
     if len(entropy) != ENTROPY_BYTES:
@@ -309,22 +330,6 @@ def parse(data: bytes) -> Tokens:
     if spelled != msgspec.json.encode(found):
         raise FormatError("a token file with repeated or misplaced keys")
     return Tokens(found.tokens)
-
-
-def _check_wish(wish: Wish, now_us: int) -> None:
-    for what, word in (("name", wish.name), ("source", wish.source)):
-        if not WORD.fullmatch(word):
-            raise UsageError(
-                f"{word!r} can not be the {what} of a token",
-                todo="Use 1 to 64 of a-z 0-9 . _ - and start with a letter or digit.",
-            )
-    if not wish.scopes or not set(wish.scopes) <= set(SCOPES):
-        raise UsageError(f"scopes of a token are {' and '.join(SCOPES)}")
-    if wish.expires_us is not None and not now_us < wish.expires_us <= _MOST_US:
-        raise UsageError("a token must expire in the future")
-    for rate in (wish.rate.records_per_s, wish.rate.bytes_per_s):
-        if rate is not None and not 1 <= rate <= MAX_RATE:
-            raise UsageError(f"a rate is 1 to {MAX_RATE:,} a second")
 
 
 def _hash(text: str) -> bytes:
