@@ -18,11 +18,14 @@ A body is JSON, a string holding JSON, or (streams) a string of server-sent even
 events. Any layout may add ``timestamp`` or ``start_time`` (ISO 8601, or seconds or milliseconds
 since 1970), ``end_time`` or ``duration_ms``, ``application``, ``environment``, ``user``,
 ``session_id``, ``conversation_id``, ``trace_id`` and ``aborted: true`` for a stream that the
-client left.
+client left. What records on the caller's side knows more and may say so: ``application_version``,
+``first_chunk_ms`` (after the start), ``error_type`` and ``error_message`` (where no answer came, or
+only a part of it) and ``truncated: true`` where a body was too long to be kept whole.
 """
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -53,8 +56,10 @@ _OUTER = (
     "method", "path", "url", "headers", "request_headers", "response_headers", "request",
     "response", "status", "status_code", "stream", "timestamp", "start_time", "started_at",
     "end_time", "duration_ms", "application", "environment", "user", "user_id", "session_id",
-    "conversation_id", "trace_id", "span_id", "aborted",
+    "conversation_id", "trace_id", "span_id", "aborted", "application_version", "first_chunk_ms",
+    "error_type", "error_message", "truncated",
 )  # fmt: skip
+_LINE_END = re.compile(r"\r\n|\r|\n")  # nothing else ends a line: JSON may hold U+2028 unescaped
 
 
 class Exchange(msgspec.Struct):
@@ -87,7 +92,7 @@ def read(raw: bytes) -> Exchange:
     """Read one pair.
 
     Raises:
-        FormatError: not JSON, or neither a request nor a response in it.
+        FormatError: not JSON, or neither a request nor a response in it, nor how the call ended.
     """
     outer = load_object(raw)
     request, response = _body(outer.get("request")), outer.get("response")
@@ -99,7 +104,8 @@ def read(raw: bytes) -> Exchange:
         request = _body(request_side.get("body"))
     body = response_side.get("body") if response_side else response
     events, done = events_of(body)
-    if not request and not events and not _body(body):
+    told = _status(outer) is not None or text(outer.get("error_type")) is not None
+    if not (request or events or told or _body(body)):
         raise FormatError("neither a request nor a response in this pair")
     return Exchange(
         outer=outer,
@@ -139,10 +145,12 @@ def note_outer(found: Interaction, exchange: Exchange) -> Interaction:
     found.end_us = end
     found.http_status = exchange.status
     found.application = text(outer.get("application"))
+    found.application_version = text(outer.get("application_version"))
     found.environment = text(outer.get("environment"))
     found.subjects.extend(people(outer, "pair"))
     found.session_id = first(outer, SESSION_KEYS) or found.session_id
     found.conversation_id = first(outer, CONVERSATION_KEYS) or found.conversation_id
+    _note_ending(found, outer)
     found.client_address = first_text(headers.get("x-forwarded-for"), headers.get("x-real-ip"))
     found.trace_id, found.span_id = _trace(outer, headers)
     found.extra.update(without(outer, *_OUTER))
@@ -150,6 +158,17 @@ def note_outer(found: Interaction, exchange: Exchange) -> Interaction:
         if (value := text(exchange.response_headers.get(name) or headers.get(name))) is not None:
             found.extra[f"http.{name}"] = value
     return found
+
+
+def _note_ending(found: Interaction, outer: dict[str, Any]) -> None:
+    """Add what only the caller's side saw: the wait, and how the call ended for it."""
+    wait = number(outer.get("first_chunk_ms"))
+    if wait is not None and 0 <= wait < 1e9:
+        found.ttft_us = round(wait * 1000)
+    found.error_type = found.error_type or text(outer.get("error_type"))
+    found.error_message = found.error_message or text(outer.get("error_message"))
+    if outer.get("truncated") is True:
+        found.gaps.append("truncated")
 
 
 def first_of(source: dict[str, Any], *keys: str) -> object:
@@ -194,7 +213,7 @@ def _server_sent(body: str) -> tuple[list[dict[str, Any]] | None, bool]:
     events: list[dict[str, Any]] = []
     data: list[str] = []
     seen = done = False
-    for line in [*body.splitlines(), ""]:
+    for line in [*_LINE_END.split(body), ""]:
         if line.startswith("data:"):
             seen = True
             data.append(line[5:].removeprefix(" "))

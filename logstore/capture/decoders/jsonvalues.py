@@ -45,8 +45,9 @@ def load(raw: bytes | str) -> Any:
     try:
         return _decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        if isinstance(raw, bytes) and b"\\u" in raw and isinstance(error, msgspec.MsgspecError):
-            return _load_mended(raw, error)
+        data = raw.encode(errors="replace") if isinstance(raw, str) else raw
+        if b"\\u" in data and isinstance(error, msgspec.MsgspecError):
+            return _load_mended(data, error)
         raise FormatError(f"not JSON: {error}") from None
 
 

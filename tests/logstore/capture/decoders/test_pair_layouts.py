@@ -213,3 +213,47 @@ def test_our_own_lines_read_back_what_was_written(first: Interaction) -> None:
 def test_a_wrong_line_of_ours_is_refused_whole(line: bytes) -> None:
     with pytest.raises(FormatError):
         aircon_jsonl.decode(line)
+
+
+def test_what_only_the_callers_side_saw_is_read() -> None:
+    found = decode(
+        json.dumps(
+            {
+                "path": "/v1/chat/completions",
+                "request": {"model": "gpt-5", "stream": True, "messages": []},
+                "response": 'data: {"choices":[{"delta":{"content":"He"}}]}\n\n',
+                "start_time": 1795380415.366686,
+                "first_chunk_ms": 12.5,
+                "application": "support",
+                "application_version": "1.2",
+                "aborted": True,
+                "truncated": True,
+                "error_type": "ReadTimeout",
+                "error_message": "timed out",
+            }
+        ).encode(),
+        "openai.pair",
+    )
+    assert (found.ttft_us, found.start_us) == (12_500, 1795380415366686)
+    assert (found.application, found.application_version) == ("support", "1.2")
+    assert (found.error_type, found.error_message) == ("ReadTimeout", "timed out")
+    assert "truncated" in found.gaps
+    assert found.stream_aborted
+    assert found.extra == {}
+
+
+def test_a_call_without_a_readable_answer_is_still_a_call() -> None:
+    found = decode(
+        b'{"url":"https://h/v1/embeddings","request":{},"error_type":"X"}', "openai.pair"
+    )
+    assert found.error_type == "X"
+    with pytest.raises(FormatError):
+        decode(b'{"url":"https://h/v1/embeddings","request":{}}', "openai.pair")
+
+
+def test_a_streams_text_may_hold_line_separators_and_half_characters() -> None:
+    chunks = ['"a\u2028b\x85"', '"\\ud83d"', '"c"']
+    body = "".join(f'data: {{"choices":[{{"delta":{{"content":{c}}}}}]}}\r\n\r\n' for c in chunks)
+    raw = json.dumps({"request": {"model": "gpt-5"}, "response": body}, ensure_ascii=False)
+    found = decode(raw.encode(), "openai.pair")
+    assert found.output[0].parts[0].text == "a\u2028b\x85\ufffdc"
