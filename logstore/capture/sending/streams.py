@@ -1,0 +1,252 @@
+"""Streams handed to the caller while they are recorded, in three ways.
+
+* passed on: chunks as they come; recorded when the stream ends (open mode);
+* all but the last: the last chunk waits until the record is acknowledged, so whoever reads to the
+  end reads something recorded, but whoever acts on chunks acts on something that is not;
+* held: nothing is handed out before the record of the whole stream is acknowledged.
+
+A stream that breaks, or whose reader leaves (closes it, drops it, is cancelled, raises inside a
+``with``), is recorded as far as it came, as aborted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Generic, Protocol, Self, TypeVar
+
+from logstore.capture.sending.refusals import NotRecorded
+
+T = TypeVar("T")
+
+
+class Ending(Protocol):
+    """Is told what a stream does, and records it when it is over."""
+
+    def saw(self, item: object) -> None:
+        """A chunk came.
+
+        Raises:
+            NotRecorded: in closed mode, the stream grows beyond what can be recorded.
+        """
+        ...
+
+    def end(self, error: BaseException | None = None, *, left: bool = False) -> None:
+        """The stream is over: at its end, by an error, or because its reader left.
+
+        Raises:
+            NotRecorded: in closed mode, it was not recorded.
+        """
+        ...
+
+    async def aend(self, error: BaseException | None = None, *, left: bool = False) -> None:
+        """As `end`."""
+        ...
+
+    def late(self) -> None:
+        """The stream was dropped unfinished; never fails."""
+        ...
+
+
+class RecordedStream(Generic[T]):
+    """A stream of chunks under recording; other attributes are those of the provider's stream.
+
+    Args:
+        source: the chunks.
+        ending: records them.
+        inner: the provider's stream.
+        hold_last: keep the last chunk until it is recorded.
+    """
+
+    def __init__(
+        self, source: Iterator[T], ending: Ending | None, inner: object, *, hold_last: bool = False
+    ) -> None:
+        self._source = source
+        self._ending = ending
+        self._inner = inner
+        self._hold_last = hold_last
+        self._kept: list[T] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        while self._ending is not None:
+            ending = self._ending
+            try:
+                item = next(self._source)
+                ending.saw(item)
+            except StopIteration:
+                self._ending = None
+                ending.end()
+                break
+            except BaseException as error:
+                self._ending = None
+                ending.end(error)
+                raise
+            if not self._hold_last:
+                return item
+            self._kept.append(item)
+            if len(self._kept) > 1:
+                return self._kept.pop(0)
+        return self._kept.pop() if self._kept else next(self._source)
+
+    def close(self) -> None:
+        """Leave the stream; what came is recorded."""
+        ending, self._ending = self._ending, None
+        self._source, self._kept = iter(()), []
+        close = getattr(self._inner, "close", None)
+        try:
+            if callable(close):
+                close()
+        finally:
+            if ending is not None:
+                ending.end(left=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    def __del__(self) -> None:
+        ending = self.__dict__.get("_ending")
+        if ending is not None:
+            ending.late()
+
+
+class AsyncRecordedStream(Generic[T]):
+    """`RecordedStream` for asynchronous streams."""
+
+    def __init__(
+        self,
+        source: AsyncIterator[T],
+        ending: Ending | None,
+        inner: object,
+        *,
+        hold_last: bool = False,
+    ) -> None:
+        self._source = source
+        self._ending = ending
+        self._inner = inner
+        self._hold_last = hold_last
+        self._kept: list[T] = []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        while self._ending is not None:
+            ending = self._ending
+            try:
+                item = await anext(self._source)
+                ending.saw(item)
+            except StopAsyncIteration:
+                self._ending = None
+                await ending.aend()
+                break
+            except BaseException as error:
+                self._ending = None
+                await ending.aend(error)
+                raise
+            if not self._hold_last:
+                return item
+            self._kept.append(item)
+            if len(self._kept) > 1:
+                return self._kept.pop(0)
+        return self._kept.pop() if self._kept else await anext(self._source)
+
+    async def aclose(self) -> None:
+        """Leave the stream; what came is recorded."""
+        ending, self._ending = self._ending, None
+        self._source, self._kept = _played([], None), []
+        close = getattr(self._inner, "aclose", None) or getattr(self._inner, "close", None)
+        try:
+            if callable(close):
+                await close()
+        finally:
+            if ending is not None:
+                await ending.aend(left=True)
+
+    async def close(self) -> None:
+        """As `aclose`; providers' streams have this name."""
+        await self.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    def __del__(self) -> None:
+        ending = self.__dict__.get("_ending")
+        if ending is not None:
+            ending.late()
+
+
+def held(source: Iterator[T], ending: Ending, inner: object) -> RecordedStream[T]:
+    """A stream read whole and recorded before any of it is handed out.
+
+    A stream that broke gives the chunks that came, and then the error.
+
+    Raises:
+        NotRecorded: in closed mode, it was not recorded.
+    """
+    items: list[T] = []
+    broke: Exception | None = None
+    try:
+        for item in source:
+            ending.saw(item)
+            items.append(item)
+    except NotRecorded as error:
+        ending.end(error)
+        raise
+    except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised in its place
+        broke = error
+    except BaseException as error:
+        ending.end(error)
+        raise
+    ending.end(broke)
+    return RecordedStream(_replayed(items, broke), None, inner)
+
+
+async def aheld(source: AsyncIterator[T], ending: Ending, inner: object) -> AsyncRecordedStream[T]:
+    """As `held`."""
+    items: list[T] = []
+    broke: Exception | None = None
+    try:
+        async for item in source:
+            ending.saw(item)
+            items.append(item)
+    except NotRecorded as error:
+        await ending.aend(error)
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        broke = error
+    except BaseException as error:
+        await ending.aend(error)
+        raise
+    await ending.aend(broke)
+    return AsyncRecordedStream(_played(items, broke), None, inner)
+
+
+def _replayed(items: list[T], broke: Exception | None) -> Iterator[T]:
+    yield from items
+    if broke is not None:
+        raise broke
+
+
+async def _played(items: list[T], broke: Exception | None) -> AsyncIterator[T]:
+    for item in items:
+        yield item
+    if broke is not None:
+        raise broke
