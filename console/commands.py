@@ -122,6 +122,8 @@ TLS and tokens (see `aircon token`).
 
   aircon serve                                     on 127.0.0.1:4318
 
+  aircon serve --listen 0.0.0.0:4318 --tls-cert c.pem --tls-key k.pem --token-file t
+
 Then point an application at it, here with OpenTelemetry's own variables:
 
   export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
@@ -133,6 +135,10 @@ GET /healthz, /readyz and /metrics say how it is.""",
             value(
                 "--listen", metavar="HOST:PORT", default="127.0.0.1:4318",
                 help="address and port (127.0.0.1:4318)",
+            ),
+            value(
+                "--token-file", metavar="FILE", completes="file",
+                help="who may send: tokens made by `aircon token add`",
             ),
             value("--tls-cert", metavar="FILE", completes="file", help="certificate chain, PEM"),
             value("--tls-key", metavar="FILE", completes="file", help="its private key, PEM"),

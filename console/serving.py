@@ -96,16 +96,3 @@ def _opened(path: Path) -> TextIO:
     except OSError as error:
         raise UsageError(f"{path} can not be written: {error.strerror}") from None
     return os.fdopen(descriptor, "a", encoding="utf-8")
-
-
-def listen_on(text: str) -> tuple[str, int]:
-    """Host and port of ``--listen``.
-
-    Raises:
-        UsageError: it is not HOST:PORT, or not loopback.
-    """
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isdecimal() or int(port) > 65_535:
-        raise UsageError(f"--listen {text}: HOST:PORT is due, e.g. 127.0.0.1:4318")
-    return host, int(port)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import diagnostics
 from console.opening import OpenStore
-from console.serving import EventFile, LogOpening, listen_on
-from logstore.errors import UsageError
+from console.serving import EventFile, LogOpening
+from logstore.errors import AirconError, UsageError
 
 if TYPE_CHECKING:
+    from logstore.receiving.eventlog import EventLog
+    from logstore.receiving.gate import Gate
     from logstore.receiving.serving import Settings, Tls
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     from logstore.receiving.eventlog import EventLog
-    from logstore.receiving.gate import OpenGate
-    from logstore.receiving.serving import serve
+    from logstore.receiving.serving import Hooks, serve
 
     with OpenStore(args, "serve") as store:
         settings = _settings(args, store)
@@ -36,22 +38,35 @@ def run(args: argparse.Namespace) -> int:
                 f"taking records on {scheme}://{shown}:{port} into {store.places.store}"
             )
 
+        gate, look = _gate(args, events)
         opening = LogOpening(store, seal_bytes=args.seal_size * 2**20)
         try:
-            _loop(
-                serve(
-                    settings,
-                    opening,
-                    OpenGate(),
-                    events,
-                    on_ready=ready,
-                    on_hangup=file.reopen,
-                )
-            )
+            _loop(serve(settings, opening, gate, events, Hooks(ready, file.reopen, look)))
         finally:
             opening.close()
             file.close()
     return diagnostics.OK
+
+
+def _gate(args: argparse.Namespace, events: EventLog) -> tuple[Gate, Callable[[], None]]:
+    """Who knows the senders, and what reads changed tokens; a revoked one is refused at once."""
+    from logstore.receiving.gate import OpenGate
+    from logstore.receiving.tokenfile import TokenBook
+    from logstore.receiving.tokengate import TokenGate
+
+    if not args.token_file:
+        return OpenGate(), lambda: None
+    book = TokenBook(Path(args.token_file))
+
+    def look() -> None:
+        if not book.stale():
+            return
+        try:
+            events.event("tokens-reloaded", tokens=book.reload())
+        except AirconError as error:
+            events.event("tokens-not-reloaded", what=error.what)
+
+    return TokenGate(book), look
 
 
 def _loop(work: object) -> None:
@@ -67,13 +82,23 @@ def _settings(args: argparse.Namespace, store: OpenStore) -> Settings:
     from dataclasses import replace
 
     from console.access import operator
+    from logstore.receiving.bindings import Guards, check_guards, parse_listen
     from logstore.receiving.limits import MIB, Limits
     from logstore.receiving.serving import Settings
 
     for name in ("heartbeat", "seal_age", "seal_size", "max_body", "max_pending"):
         if getattr(args, name) <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be more than 0")
-    host, port = listen_on(args.listen)
+    binding = parse_listen(args.listen)
+    check_guards(
+        binding,
+        Guards(
+            certificate=bool(args.tls_cert),
+            key=bool(args.tls_key),
+            client_ca=bool(args.tls_client_ca),
+            tokens=bool(args.token_file),
+        ),
+    )
     limits = replace(
         Limits(),
         body_bytes=args.max_body * MIB,
@@ -81,8 +106,8 @@ def _settings(args: argparse.Namespace, store: OpenStore) -> Settings:
         pending_bytes=args.max_pending * MIB,
     )
     return Settings(
-        host=host,
-        port=port,
+        host=binding.host,
+        port=binding.port,
         store=store.places.store,
         by=operator(),
         tls=_tls(args),
@@ -97,9 +122,7 @@ def _settings(args: argparse.Namespace, store: OpenStore) -> Settings:
 def _tls(args: argparse.Namespace) -> Tls | None:
     from logstore.receiving.serving import Tls
 
-    if not args.tls_cert and not args.tls_key and not args.tls_client_ca:
+    if not args.tls_cert:
         return None
-    if not args.tls_cert or not args.tls_key:
-        raise UsageError("HTTPS needs both --tls-cert and --tls-key")
     authority = Path(args.tls_client_ca) if args.tls_client_ca else None
     return Tls(Path(args.tls_cert), Path(args.tls_key), authority)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from starlette.datastructures import Headers
 
+from logstore.receiving.refusals import NotAdmitted
 from logstore.receiving.tokens import Scope
 
 
@@ -51,8 +52,14 @@ class _Local:
 
 
 class OpenGate:
-    """Lets everybody in as ``local``: only for an endpoint that listens on loopback."""
+    """Lets everybody in as ``local``: only for an endpoint that listens on loopback.
+
+    Except browsers: any page on the web can make one send a request to this machine, which then
+    says whose page it was in its Origin header (Fetch standard, "Origin header").
+    """
 
     def admit(self, headers: Headers, scope: Scope) -> Sender:  # noqa: ARG002 - no difference
-        """Anybody on this machine."""
+        """Anybody on this machine who is no web page."""
+        if headers.getlist("origin"):
+            raise NotAdmitted(403, "web-page", "web pages may not send here without a token")
         return _Local()

@@ -15,7 +15,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,6 +83,21 @@ class Settings:
     stop_file: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the caller wants to know and do.
+
+    Attributes:
+        on_ready: told address and port once requests are taken.
+        on_hangup: called on SIGHUP, beside reading certificates anew.
+        on_tick: called once a second, and on SIGHUP.
+    """
+
+    on_ready: Callable[[str, int], None]
+    on_hangup: Callable[[], None]
+    on_tick: Callable[[], None]
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server; signals are ours, so that the process can end well."""
 
@@ -106,9 +121,7 @@ async def serve(
     opening: Opening,
     gate: Gate,
     events: EventLog,
-    *,
-    on_ready: Callable[[str, int], None],
-    on_hangup: Callable[[], None],
+    hooks: Hooks,
 ) -> None:
     """Serve until told to stop by a signal.
 
@@ -117,8 +130,7 @@ async def serve(
         opening: opens the log.
         gate: knows the senders.
         events: the endpoint's own log.
-        on_ready: told address and port once requests are taken.
-        on_hangup: called on SIGHUP, beside reading certificates anew.
+        hooks: what the caller wants to know and do.
 
     Raises:
         UsageError: the address can not be listened on, or a certificate not be used.
@@ -131,7 +143,7 @@ async def serve(
     except UsageError:
         await endpoint.close()
         raise
-    server = _Server(config, on_ready)
+    server = _Server(config, hooks.on_ready)
     heartbeats = Heartbeats(settings.by)
     upkeep = Upkeep(
         endpoint,
@@ -139,10 +151,13 @@ async def serve(
         events,
         heartbeat_s=settings.heartbeat_s,
         seal_age_s=settings.seal_age_s,
+        on_tick=hooks.on_tick,
     )
     loop = asyncio.get_running_loop()
     with _signals(
-        loop, _ender(endpoint, server, loop), _reloader(config, settings, events, on_hangup)
+        loop,
+        _ender(endpoint, server, loop),
+        _reloader(config, settings, events, (hooks.on_hangup, hooks.on_tick)),
     ):
         await endpoint.note(heartbeats.started({"tls": settings.tls is not None}))
         beside = asyncio.create_task(upkeep.run())
@@ -181,10 +196,14 @@ def _ender(
 
 
 def _reloader(
-    config: uvicorn.Config, settings: Settings, events: EventLog, on_hangup: Callable[[], None]
+    config: uvicorn.Config,
+    settings: Settings,
+    events: EventLog,
+    hooks: Sequence[Callable[[], None]],
 ) -> Callable[[], None]:
     def reload() -> None:
-        on_hangup()
+        for hook in hooks:
+            hook()
         if settings.tls is None or config.ssl is None:
             return
         try:

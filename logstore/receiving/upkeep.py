@@ -23,6 +23,7 @@ class Upkeep:
         events: the endpoint's own log.
         heartbeat_s: seconds between heartbeats.
         seal_age_s: seconds after which captured records are sealed.
+        on_tick: called once a second.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Upkeep:
         *,
         heartbeat_s: float,
         seal_age_s: float,
+        on_tick: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
         self._heartbeats = heartbeats
         self._events = events
         self._heartbeat_s = heartbeat_s
         self._seal_age_s = seal_age_s
+        self._on_tick = on_tick
 
     async def run(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Look once a second whether something is due."""
@@ -46,6 +49,7 @@ class Upkeep:
         counted = 0
         while True:
             await asyncio.sleep(TICK_S)
+            self._on_tick()
             await self._endpoint.writer.revive()
             if clock() - beat >= self._heartbeat_s:
                 beat = clock()

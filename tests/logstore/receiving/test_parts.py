@@ -56,9 +56,10 @@ def test_a_body_cut_short_is_refused(cut: int) -> None:
         unpacked(whole[:-cut], "gzip", SMALL)
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b"\0" * 4 * MIB), zlib.compress(b"\0" * 4 * MIB)])
-def test_a_bomb_is_refused_before_it_is_whole(packed: bytes) -> None:
-    encoding = "gzip" if packed[:2] == b"\x1f\x8b" else "deflate"
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_bomb_is_refused_before_it_is_whole(encoding: str) -> None:
+    pack = gzip.compress if encoding == "gzip" else zlib.compress
+    packed = pack(b"\0" * 4 * MIB)
     with pytest.raises(NotTaken) as caught:
         unpacked(packed, encoding, SMALL)
     assert caught.value.status == 413
