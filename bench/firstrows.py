@@ -19,17 +19,22 @@ def since_start() -> float:
 
 
 async def show(base: Path) -> float:
-    """Open the console over a store and wait for rows."""
+    """Open the console over a store, in the order `aircon console` does, and wait for rows."""
     from console.opening import OpenStore
-    from console.tui.app import ConsoleApp
-    from console.tui.widgets.row_window import RowWindow
+    from console.verbs.console import begin_loading
 
+    begin_loading()
     args = Namespace(
         store=str(base / "evidence"), keys=None, policy=str(base / "evidence.policy"),
         clear_only=False, insecure_no_passphrase=True, passphrase_fd=None, passphrase_file=None,
         reason="bench",
     )  # fmt: skip
     with OpenStore(args, "console") as store:
+        store.explorer.refresh()
+
+        from console.tui.app import ConsoleApp
+        from console.tui.widgets.row_window import RowWindow
+
         app = ConsoleApp(store)
         async with app.run_test(size=(120, 40)) as pilot:
             while not app.screen.query_one(RowWindow).pages_held:

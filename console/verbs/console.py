@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
+import threading
 
 from console import diagnostics
 from console.opening import OpenStore
@@ -24,8 +26,15 @@ def run(args: argparse.Namespace) -> int:
             kept="Nothing was opened.",
             todo="Use `aircon search`, `tail`, `show` and `sql`: they do the same without one.",
         )
+    begin_loading()
     with OpenStore(args, "console") as store:
         return explore(store)
+
+
+def begin_loading() -> None:
+    """Load the screen's libraries beside what comes first: the passphrase, the store, its files."""
+    # A daemon: a store that cannot be opened is said at once, not after the libraries are there.
+    threading.Thread(target=importlib.import_module, args=("console.tui.app",), daemon=True).start()
 
 
 def explore(store: OpenStore) -> int:

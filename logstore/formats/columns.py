@@ -11,20 +11,24 @@ import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from logstore.formats.clearfields import FIELDS
+from logstore.formats.clearfields import FIELDS, FieldType
 from logstore.formats.leaf import Leaf
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BASE_COLUMNS = (
-    "index", "id", "kind", "time_us", "recorded_us", "mono_us", "boot", "source", "seq",
-    "recorded_by", "subjects", "body_len",
-)  # fmt: skip
-"""Columns that every record has, before the allow-listed fields.
+BASE_TYPES: dict[str, FieldType] = {
+    "index": "int", "id": "str", "kind": "str", "time_us": "int", "recorded_us": "int",
+    "mono_us": "int", "boot": "str", "source": "str", "seq": "int", "recorded_by": "str",
+    "subjects": "strs", "body_len": "int",
+}  # fmt: skip
+"""Columns that every record has, before the allow-listed fields, and their types.
 
 `recorded_by` is the leaf's `by`, which is a keyword of SQL.
 """
+
+BASE_COLUMNS = tuple(BASE_TYPES)
+"""Their names, in order."""
 
 
 @functools.cache
@@ -39,13 +43,7 @@ def schema() -> pa.Schema:
         "bool": pa.bool_(),
         "strs": pa.list_(pa.string()),
     }
-    base = {
-        "index": pa.int64(), "id": pa.string(), "kind": pa.string(), "time_us": pa.int64(),
-        "recorded_us": pa.int64(), "mono_us": pa.int64(), "boot": pa.string(),
-        "source": pa.string(), "seq": pa.int64(), "recorded_by": pa.string(),
-        "subjects": pa.list_(pa.string()), "body_len": pa.int64(),
-    }  # fmt: skip
-    fields = [pa.field(name, base[name]) for name in BASE_COLUMNS]
+    fields = [pa.field(name, types[kind]) for name, kind in BASE_TYPES.items()]
     fields += [pa.field(field.column, types[field.type]) for field in FIELDS]
     return pa.schema([*fields, pa.field("leaf", pa.binary())])
 

@@ -10,29 +10,19 @@ so a question about content fails instead of being answered with NULLs.
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logstore.query.columns import CAPTURED_KINDS, CLEAR_COLUMNS, records_schema
+from logstore.query.columns import CAPTURED_KINDS, CLEAR_COLUMNS, clear_types
 from logstore.query.lockdown import Protection, quoted
 from logstore.query.recordbatches import clear_table
 from logstore.query.tailtable import TailTable
 from logstore.storage.verifiedfiles import HeldFiles
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from logstore.storage.reader import LogReader
-
-
-@functools.cache
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    whole = records_schema()
-    return pa.schema([whole.field(name) for name in (*CLEAR_COLUMNS, "clear")])
 
 
 class ClearTables:
@@ -51,7 +41,7 @@ class ClearTables:
         self._connection = connection
         self._held = HeldFiles(reader.files)
         self._files: list[Path] = []
-        self._tail = TailTable(connection, _schema(), 0)
+        self._tail = TailTable(connection, clear_types(), 0)
         self._old_tails: list[TailTable] = []  # for questions that are under way
         self._publish()
 
@@ -75,7 +65,7 @@ class ClearTables:
         self._files = [self._held.path(pin.index) for pin in self._reader.pins]
         old = self._tail
         if old.begin != self._reader.sealed:
-            self._tail = TailTable(self._connection, _schema(), self._reader.sealed)
+            self._tail = TailTable(self._connection, clear_types(), self._reader.sealed)
         missing = self._reader.size - self._tail.end
         if missing > 0:
             self._tail.extend([clear_table(self._reader.table(self._tail.end, missing))])

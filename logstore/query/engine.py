@@ -111,8 +111,8 @@ class Engine:
             self.tables = ClearTables(self.reader, self._connection)
             self._allowed = self._index_folders()
         lock(self._connection, self._allowed)
+        self._views_made = False
         self._take_in()
-        self._create_views()
 
     def _index_folders(self) -> set[Path]:
         """Where index files lie: DuckDB asks where a file is, also when given its descriptor."""
@@ -125,10 +125,15 @@ class Engine:
         return size
 
     def _create_views(self) -> None:
-        for view in views.registered():
-            select = view.select(content=self.content)
-            if select is not None:
-                self._connection.execute(f"CREATE OR REPLACE VIEW main.{view.name} AS {select}")
+        """Make the views people query; at the first SQL, because the explorer needs none."""
+        with self._lock:
+            if self._views_made:
+                return
+            for view in views.registered():
+                select = view.select(content=self.content)
+                if select is not None:
+                    self._connection.execute(f"CREATE OR REPLACE VIEW main.{view.name} AS {select}")
+            self._views_made = True
 
     # -- where it stands ----------------------------------------------------------------------
 
@@ -221,6 +226,7 @@ class Engine:
         return result
 
     def _answer(self, text: str, limit: int, timeout_s: float) -> Result:
+        self._create_views()
         with self.running(timeout_s) as cursor:
             names = {view.name for view in views.registered()}
             statement = statements.check(cursor, text, names)

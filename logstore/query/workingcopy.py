@@ -17,7 +17,7 @@ from logstore.disk import Disk
 from logstore.errors import CannotJudge
 from logstore.query.batches import InProcess
 from logstore.query.build import FLUSH, Builder, Progress
-from logstore.query.columns import records_schema
+from logstore.query.columns import records_types
 from logstore.query.lockdown import Protection
 from logstore.query.parts import GROUP, Part, gaps
 from logstore.query.partset import PartSet
@@ -74,7 +74,7 @@ class WorkingCopy:
         self._connection = connection
         self._builder = Builder(reader, directory, key, progress or (lambda _done, _total: None))
         self._set = PartSet(directory, key, connection, self._builder.facts)
-        self._tail = TailTable(connection, records_schema(), 0)
+        self._tail = TailTable(connection, records_types(), 0)
         self._unused: list[str] = []
         self._old_tails: list[TailTable] = []
         self.built = 0
@@ -185,7 +185,7 @@ class WorkingCopy:
 
     def _restart_tail(self, *, keep: bool) -> None:
         old = self._tail
-        self._tail = TailTable(self._connection, records_schema(), self._set.end)
+        self._tail = TailTable(self._connection, records_types(), self._set.end)
         if keep:
             self._tail.take_over(old)
         self._publish()

@@ -56,7 +56,7 @@ class AnswersScreen(FrameScreen):
     """What is asked, and what becomes of the answers."""
 
     def on_mount(self) -> None:
-        """Ask the first question; verification starts when the first rows are there."""
+        """Ask the first question; verification starts when the first rows are in sight."""
         self.rows.focus()
         self.ask()
         self.set_interval(TAIL_S, self.look_again)
@@ -162,11 +162,11 @@ class AnswersScreen(FrameScreen):
             words = notices.nothing(self.trail.here.filter, found.size, locked=locked)
             self.rows.show_notice(words)
             self._nothing_to_read()
+            self._first_verify()
         self.show_lines()
-        self._first_verify()
 
     def _first_verify(self) -> None:
-        # After the first answer, so that verifying does not delay it; after an error all the more.
+        # After the first rows, so that verifying does not delay them; after an error all the more.
         if self.standing.phase == "waiting":
             self.verify()
             self.look_again()
@@ -275,6 +275,8 @@ class AnswersScreen(FrameScreen):
             self.pending = 0
         self.show_lines()
         row = message.row
+        if row is not None:
+            self._first_verify()
         if row is None or row.index == self._read_index or not (self.wide or self.reading):
             return
         self.set_timer(READ_S, partial(self._rested, row.index))
@@ -282,6 +284,7 @@ class AnswersScreen(FrameScreen):
     @on(RowWindow.LoadFailed)
     def _load_failed(self, message: RowWindow.LoadFailed) -> None:
         self.rows.show_notice(notices.failed(message.error, self.rows.size.width))
+        self._first_verify()
 
     @on(TimeHistogram.Resized)
     def _buckets_changed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from support.console_pilot import press, screen_of, seen, settle
@@ -24,6 +25,22 @@ async def test_the_first_screen_shows_the_newest_rows_and_how_far_they_are_verif
         assert "1,000/1,000 records" in screen
         assert screen_of(pilot).rows.cursor == 999
         assert "omar@example" in screen
+
+
+async def test_verifying_waits_until_the_first_rows_are_in_sight(open_console):
+    fake = session(1_000)
+    rows = fake.explorer.rows
+    verified_before: list[int] = []
+
+    def slow(*asked):
+        time.sleep(0.2)
+        verified_before.append(fake.verified)
+        return rows(*asked)
+
+    fake.explorer.rows = slow
+    async with open_console(fake) as pilot:
+        assert verified_before[0] == 0
+        assert "✔ VERIFIED" in seen(pilot)
 
 
 async def test_a_typed_filter_is_applied_and_shown_as_a_command(open_console):

@@ -20,11 +20,13 @@ from support.small_log import small_log
 
 from logstore.query import lockdown
 from logstore.query.batches import InProcess, InWorkers
+from logstore.query.columns import records_types
 from logstore.query.engine import Engine
 from logstore.query.lockdown import Protection
 from logstore.query.partfile import PartWriter
 from logstore.query.parts import GROUP
 from logstore.query.recordbatches import record_batches
+from logstore.query.tailtable import TailTable
 
 MONTH_US = 31 * 86_400_000_000
 SYNTHETIC = Synthetic()
@@ -244,6 +246,20 @@ def test_worker_processes_decode_the_same_as_this_one(tmp_path: Path) -> None:
     there = list(record_batches(reader, 0, 10, workers))
     workers.close()
     assert [batch.to_pydict() for batch in here] == [batch.to_pydict() for batch in there]
+
+
+def test_few_records_in_memory_are_the_same_as_many(tmp_path: Path) -> None:
+    reader = synthetic(tmp_path / "evidence", 40)
+    (whole,) = record_batches(reader, 0, 40, InProcess())
+    connection = duckdb.connect(":memory:")
+    connection.execute("CREATE SCHEMA base")
+    at_once = TailTable(connection, records_types(), 0)
+    at_once.extend([whole])
+    one_by_one = TailTable(connection, records_types(), 0)
+    one_by_one.extend(whole.slice(row, 1) for row in range(40))
+    assert one_by_one.end == at_once.end == 40
+    assert one_by_one.to_arrow().equals(at_once.to_arrow())
+    connection.close()
 
 
 def test_bytes_that_no_decoder_reads_can_still_be_found(opener: Any, tmp_path: Path) -> None:
