@@ -27,6 +27,8 @@ class RememberedHead:
         self._disk = disk
         self._path = path
         self._fd: int | None = None
+        self._last: tuple[int, bytes] | None = None
+        self._headers = [b"", b""]  # of the slots, as last written or read here
 
     def write(self, size: int, note: bytes) -> None:
         """Remember a checkpoint of a log of `size` records."""
@@ -36,15 +38,38 @@ class RememberedHead:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         slot = _HEAD.pack(size, len(note), xxhash.xxh3_64_intdigest(note, seed=size)) + note
         self._disk.write_all(self._fd, slot, (size % 2) * _SLOT)
+        self._last = (size, note)
+        self._headers[size % 2] = slot[: _HEAD.size]
+
+    def moved(self) -> tuple[int, bytes] | None:
+        """The newest remembered (size, signed checkpoint) if it came from somebody else."""
+        # Asked before every lone append: a header has the checksum of its slot's checkpoint.
+        headers = self._headers if self._fd is None else self._read_headers(self._fd)
+        if self._fd is not None and headers == self._headers:
+            return None
+        newest = self.read()
+        if newest == self._last:
+            self._headers = headers
+            return None
+        return newest
+
+    def accept(self, newest: tuple[int, bytes] | None) -> None:
+        """Somebody else's, once it was checked; `moved` is silent about it from then on."""
+        self._last = newest
+        if self._fd is not None:
+            self._headers = self._read_headers(self._fd)
 
     def read(self) -> tuple[int, bytes] | None:
         """The newest remembered (size, signed checkpoint), or None."""
         try:
-            data = self._path.read_bytes()
+            data = self._path.read_bytes() if self._fd is None else os.pread(self._fd, 2 * _SLOT, 0)
         except FileNotFoundError:
             return None
         slots = [slot for at in (0, _SLOT) if (slot := _parse(data[at : at + _SLOT])) is not None]
         return max(slots, default=None)
+
+    def _read_headers(self, fd: int) -> list[bytes]:
+        return [os.pread(fd, _HEAD.size, at) for at in (0, _SLOT)]
 
     def close(self) -> None:
         """Flush and close the file; it may lag behind, so a disk that refuses does no harm."""

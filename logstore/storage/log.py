@@ -80,7 +80,7 @@ class Log:
         self._disk = disk or Disk(immutable=self._options.protect)
         self._directory = store / layout.wal_directory(self.origin)
         blobs: Blobs = LocalBlobs(store, self._disk, protect=self._options.protect)
-        self._state = WriterState(self.origin, self._directory, keys, blobs, self._disk)
+        self._state = WriterState(self.origin, store, keys, blobs, self._disk)
         context = SealingContext(self.origin, description.retention, self._directory / "staging")
         self._sealer = SegmentSealer(context, keys, blobs, self._disk)
         clock = clock or SystemClock()

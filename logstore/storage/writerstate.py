@@ -4,7 +4,8 @@ Rules:
 
 1. Everything here is called with the writer lease held.
 2. A log that should have records is never started anew: if its seals or write-ahead files are
-   gone, or end before the remembered head, opening fails and says so.
+   gone, or it is not the log that the key store remembers, or the key store is older than it
+   (`together`), opening fails and says so.
 3. Only the very end of the newest write-ahead file may be torn; it is cut at the last whole frame
    and the cut itself is recorded.
 """
@@ -25,10 +26,12 @@ from logstore.formats.group import Group, Sealer
 from logstore.formats.leaf import leaf_hashes, parse
 from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
-from logstore.storage import layout
+from logstore.storage import layout, together
 from logstore.storage.blobs import Blobs
 from logstore.storage.encoding import ChainState
+from logstore.storage.reader import LogReader
 from logstore.storage.seal import Seal, check_seal, parse_seal
+from logstore.storage.treeproofs import root_at
 from logstore.storage.wal import WalContent, WalWriter, groups_from, read_wal, wal_files
 
 _DESTROYED = b'"kind":"key.destroyed"'
@@ -63,14 +66,13 @@ class WriterState:
     wal: WalWriter
     sealer: Sealer
 
-    def __init__(
-        self, origin: str, directory: Path, keys: KeyStore, blobs: Blobs, disk: Disk
-    ) -> None:
+    def __init__(self, origin: str, store: Path, keys: KeyStore, blobs: Blobs, disk: Disk) -> None:
         self.origin = origin
         self.chain = ChainState.empty()
         self.waiting: list[OldWal] = []
         self.cut = 0
-        self._directory = directory
+        self._store = store
+        self._directory = store / layout.wal_directory(origin)
         self._keys = keys
         self._blobs = blobs
         self._disk = disk
@@ -94,6 +96,7 @@ class WriterState:
             self.waiting = [old for old in self.waiting if old.path in files]
         if self.wal.size_on_disk() != self.wal.offset:
             self._take_new_groups()
+        self._check_head(self.chain)
 
     def load(self) -> None:
         """Read the log's state from disk.
@@ -126,7 +129,7 @@ class WriterState:
             )
         if chain.size and not chain.prev:
             raise TamperingFound(f"the records behind the sealed {chain.size} are gone")
-        self._check_head(chain)
+        self._hold_together(chain, files)
         # From here on nothing is missing: only now may anything be cut or removed.
         self._adopt(content, chain)
         self._keys.wal_keys.keep_only({int(path.stem) for path in files})
@@ -213,19 +216,34 @@ class WriterState:
             self.cut += torn
         self.wal.offset = end
 
+    def _hold_together(self, chain: ChainState, files: Iterable[Path]) -> None:
+        """Log and key store must be of one history and one time; see `together`."""
+        together.check_wal_keys(self._keys, (int(path.stem) for path in files))
+        newest = self._keys.head.read()
+        head = None if newest is None else together.remembered(self._keys, newest[1])
+        if head is not None:
+            together.check_size(head, chain.size)
+        if head is not None and head.size == chain.size:
+            together.check_root(head, chain.frontier.root())
+        elif chain.size:
+            together.check_lag(self._keys, self._reader(), head)
+        self._keys.head.accept(newest)
+
     def _check_head(self, chain: ChainState) -> None:
-        remembered = self._keys.head.read()
-        if remembered is None:
+        """What another writer made the key store remember must be of this very log."""
+        newest = self._keys.head.moved()
+        if newest is None:
             return
-        head = open_checkpoint(remembered[1], [self._keys.signer().verifier()])
-        if head.size <= chain.size:
-            return
-        raise TamperingFound(
-            f"the log ends at record {chain.size}, but this key store saw it sign"
-            f" a checkpoint of {head.size}: it was cut, or an older copy was put in its place",
-            kept="Nothing was written.",
-            todo="Keep a copy of the store, then run `aircon verify`; look for the true one.",
-        )
+        head = together.remembered(self._keys, newest[1])
+        together.check_size(head, chain.size)
+        if head.size == chain.size:
+            together.check_root(head, chain.frontier.root())
+        else:
+            together.check_root(head, root_at(self._reader(), head.size))
+        self._keys.head.accept(newest)
+
+    def _reader(self) -> LogReader:
+        return LogReader(self._store, self.origin, Policy((self._keys.signer().verifier(),)), None)
 
     # -- changing -----------------------------------------------------------------------------
 
