@@ -25,6 +25,7 @@ BENCHES = {
     "seal": "bench.sealing:rows",
     "start": "bench.starting:rows",
     "memory": "bench.memory:rows",
+    "client": "bench.client:rows",
     "verify": "bench.verifying:rows",
     "prove": "bench.proving:rows",
     "workingcopy": "bench.asking:working_copy",
