@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from uuid import UUID
 
 import msgspec
 
@@ -45,9 +46,13 @@ def speaking(caller: Caller) -> Iterator[Caller]:
 
 
 def caller_of(user: object, session: object = None, conversation: object = None) -> Caller:
-    """A caller of ids as applications have them: text, or numbers and UUIDs, which become text."""
+    """A caller of ids as applications have them: text, or whole numbers and UUIDs as their text.
+
+    Anything else names nobody: the packages' own word for "not given" is an object too.
+    """
     return Caller(*(_as_id(value) for value in (user, session, conversation)))
 
 
 def _as_id(value: object) -> str | None:
-    return None if value is None else str(value) or None
+    is_id = isinstance(value, str | int | UUID) and not isinstance(value, bool)
+    return str(value) or None if is_id else None

@@ -10,8 +10,9 @@ Promises:
 1. ``on_failure="closed"``: nothing that a model said is handed out before the endpoint acknowledged
    its record as stored (but see ``hold_stream``); and where nothing can be recorded, no model is
    called.
-2. ``on_failure="open"``: no call fails and none waits because of recording. Records wait in an
-   encrypted spool on this disk and are sent in order, by the next process if need be.
+2. ``on_failure="open"``: no call fails because of recording, and none waits but for the kill
+   switch, ``connect_s`` at most, once an outage. Records wait in an encrypted spool on this disk
+   and are sent in order, by the next process if need be.
 3. Keys and tokens in headers and addresses are never recorded.
 """
 
@@ -58,7 +59,7 @@ def client(
 
 
 class Client:
-    """Records calls to models. Thread-safe, usable from asyncio and trio, and after a fork."""
+    """Records calls to models. Thread-safe, usable from asyncio, and after a fork."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

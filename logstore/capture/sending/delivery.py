@@ -90,6 +90,7 @@ class Acknowledged:
         index, trouble = self._post(parcel)
         self._trouble = trouble
         if trouble is not None:
+            self._stop.doubt()
             raise NotRecorded(trouble)  # in the context of the model's own error, if any
         with self._lock:
             self._recorded += 1
@@ -198,10 +199,19 @@ class Spooled:
                     return
                 self._wake.wait()
                 continue
-            wait = self._send(parcel, attempt)
+            wait = self._try(parcel, attempt)
             attempt = 0 if wait is None else attempt + 1
             if wait is not None and not self._pause(wait, until):
                 return
+
+    def _try(self, parcel: Parcel, attempt: int) -> float | None:
+        """As `_send`; what fails unforeseen is told and tried again: the thread must live."""
+        try:
+            return self._send(parcel, attempt)
+        except Exception as error:  # noqa: BLE001 - nobody would notice the thread's end
+            self._trouble = type(error).__name__
+            _log.exception("sending records failed")
+            return _REFUSED_WAIT_S
 
     def _send(self, parcel: Parcel, attempt: int) -> float | None:
         """Send records once; seconds to wait before the next attempt, None when they are done."""

@@ -5,7 +5,7 @@ Rules of this file:
 1. Bodies stand in the evidence as the provider sent and got them, byte for byte where they are
    JSON or text, in base64 where they are neither.
 2. No secret is recorded: of headers only those of `KEPT_HEADERS`, of URLs neither the query nor a
-   user name, and the values of headers that authenticate are cut out wherever they stand.
+   user name; values of headers and query members that authenticate are cut out wherever they stand.
 3. Evidence longer than `MAX_EVIDENCE` is never made: bodies are cut, and marked as truncated.
 
 The layout is the first of `logstore.capture.decoders.http_exchange`.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import msgspec
 
@@ -39,8 +39,8 @@ KEPT_HEADERS = frozenset(
 """Headers that are recorded, of requests and of responses."""
 
 _HIDDEN = b"[secret]"
-_SECRET_WORDS = ("authorization", "api-key", "apikey", "token", "secret", "cookie", "password")
-_SHORTEST_SECRET = 8
+_SECRET_WORDS = ("auth", "key", "token", "secret", "cookie", "password", "signature")
+_SHORTEST_SECRET = 12  # shorter values may be words of the text itself
 _SHORT_MEMBER = 64 * 1024
 
 
@@ -194,15 +194,16 @@ def _json_or_text(body: bytes) -> msgspec.Raw | str:
 
 
 def _without_secrets(made: bytes, seen: Exchange) -> bytes:
-    for secret in _secrets(seen.request_headers.items()):
-        made = made.replace(secret, _HIDDEN)
+    query = parse_qsl(urlsplit(seen.url).query) if "?" in seen.url else []
+    for secret in _secrets((*seen.request_headers.items(), *query)):
+        made = made.replace(msgspec.json.encode(secret)[1:-1], _HIDDEN)
     return made
 
 
-def _secrets(headers: Iterable[tuple[str, str]]) -> set[bytes]:
+def _secrets(named: Iterable[tuple[str, str]]) -> set[str]:
     """What authenticates a request: whole values, and the words of an Authorization."""
     found = set()
-    for name, value in headers:
+    for name, value in named:
         if any(word in name.lower() for word in _SECRET_WORDS):
             found |= {value, *value.split()}
-    return {text.encode() for text in found if len(text) >= _SHORTEST_SECRET}
+    return {text for text in found if len(text) >= _SHORTEST_SECRET}

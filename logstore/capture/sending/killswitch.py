@@ -84,6 +84,10 @@ class KillSwitch:
             self._away = unsent.why
         self._asked = time.monotonic()
 
+    def doubt(self) -> None:
+        """Something was not acknowledged: ask before the next call, however lately it was asked."""
+        self._asked = _NEVER
+
     def answered(self) -> None:
         """The endpoint stored something: it is there."""
         if self._away is not None:

@@ -295,3 +295,32 @@ def test_a_closed_client_calls_nothing(
     with pytest.raises(UsageError, match="closed"):
         log.chat(sdk, **ASK)
     assert provider.asked == []
+
+
+def test_after_one_answer_withheld_the_model_is_not_called_in_vain(
+    endpoint: FakeEndpoint, provider: FakeProvider, sdk: Any
+) -> None:
+    with capture.client(endpoint.url, check_s=60, timeout_s=0.3) as log:
+        log.chat(sdk, **ASK)
+        endpoint.away = True
+        with pytest.raises(NotRecorded):
+            log.chat(sdk, **ASK)
+        with pytest.raises(EndpointAway):
+            log.chat(sdk, **ASK)
+    assert len(provider.asked) == 2
+
+
+def test_a_users_absence_is_nobodys_name(endpoint: FakeEndpoint) -> None:
+    from types import SimpleNamespace
+    from uuid import UUID
+
+    from support.fake_provider import chat_answer
+
+    plain = SimpleNamespace(
+        chat=SimpleNamespace(completions=SimpleNamespace(create=lambda **_: chat_answer()))
+    )
+    with capture.client(endpoint.url) as log:
+        for user in (object(), None, "", True, 17, UUID(int=1)):
+            log.chat(plain, model="m", messages=[], user=user)
+    named = [[s.id for s in found.subjects if s.field == "pair.user"] for found in endpoint.found]
+    assert named == [[], [], [], [], ["17"], [str(UUID(int=1))]]

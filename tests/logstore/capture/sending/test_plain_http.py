@@ -116,6 +116,22 @@ def test_a_connection_that_fails_is_recorded(endpoint: FakeEndpoint) -> None:
     assert endpoint.found[0].error_type == "httpx.ConnectError"
 
 
+def test_a_key_in_an_address_is_cut_out_of_what_errors_say(endpoint: FakeEndpoint) -> None:
+    class Talkative(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            raise httpx.ReadError(f"no answer from {request.url}")
+
+    with (
+        capture.client(endpoint.url) as log,
+        httpx.Client(transport=log.transport(Talkative()), base_url="http://u:pw@h") as http,
+        pytest.raises(httpx.ReadError),
+    ):
+        http.post(f"/v1/chat/completions?key={SECRET}", json=ASK)
+    assert endpoint.found[0].error_message is not None
+    assert "key=[secret]" in endpoint.found[0].error_message
+    assert SECRET.encode() not in endpoint.raws[0]
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
