@@ -15,6 +15,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import stat
@@ -151,15 +152,15 @@ def _changed(
     tell: Callable[[Token], None],
     disk: Disk,
 ) -> tuple[Token, _Made]:
-    path = path.resolve()  # a link to the file stays one
+    path = Path(os.path.realpath(path))  # a link to the file stays one
     if not path.parent.is_dir():
         raise NotFound(f"there is no directory {path.parent}", kept="Nothing was changed.")
     lock = lock_file(path.with_name(f".{path.name}.lock"), wait=True)
     assert lock is not None
     try:
-        for left in sorted(path.parent.glob(f".{path.name}.*.tmp")):
+        for left in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
             disk.remove(left)  # by a crash: only who has the lock makes them
-        tokens, token, made = change(load(path) if path.exists() else Tokens())
+        tokens, token, made = change(_known(path))
         staged = disk.stage(path, encode(tokens), mode=0o600)
         try:
             tell(token)
@@ -170,6 +171,13 @@ def _changed(
     finally:
         os.close(lock)
     return token, made
+
+
+def _known(path: Path) -> Tokens:
+    try:
+        return load(path)
+    except NotFound:
+        return Tokens()
 
 
 def _read(path: Path) -> tuple[Tokens, _Mark]:

@@ -109,6 +109,16 @@ def test_what_is_no_token_file_is_said_and_left_alone(path: Path) -> None:
     os.mkfifo(path, 0o600)
     with pytest.raises(UsageError, match="no plain file"):
         tokenfile.load(path)
+    path.unlink()
+    path.symlink_to(path)
+    for act in (
+        tokenfile.load,
+        lambda place: tokenfile.revoke(place, "gateway", untold),
+        lambda place: tokenfile.add(place, GATEWAY, untold),
+    ):
+        with pytest.raises(CannotJudge, match="can not be read"):
+            act(path)
+    assert path.is_symlink()
 
 
 def test_a_link_to_the_file_stays_a_link(path: Path, tmp_path: Path) -> None:
@@ -118,6 +128,16 @@ def test_a_link_to_the_file_stays_a_link(path: Path, tmp_path: Path) -> None:
     tokenfile.add(path, Wish("second", "x"), untold)
     assert path.is_symlink()
     assert names(tmp_path / "secrets" / "tokens") == ["gateway", "second"]
+
+
+def test_only_its_own_remains_are_swept(tmp_path: Path) -> None:
+    path = tmp_path / "*"
+    (tmp_path / ".other.0123.tmp").write_text("somebody else's")
+    (tmp_path / ".*.0123.tmp").write_text("left by a crash")
+    tokenfile.add(path, GATEWAY, untold)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "*", ".*.lock", ".other.0123.tmp",
+    ]  # fmt: skip
 
 
 def test_two_people_at_once_lose_nothing(path: Path) -> None:

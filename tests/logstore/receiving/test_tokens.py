@@ -252,6 +252,18 @@ def test_a_file_is_never_made_so_full_that_it_could_not_be_read() -> None:
     assert len(tokens.parse(tokens.encode(full))) == len(full)
 
 
+def test_a_file_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 2)
+    with pytest.raises(UsageError, match="at most 2 tokens"):
+        BOTH.with_new(Wish("third", "x"), entropy(9), NOW)
+
+
+@pytest.mark.parametrize("size", [0, ENTROPY_BYTES - 1, ENTROPY_BYTES + 1])
+def test_a_token_is_made_of_all_its_random_bits_or_not_at_all(size: int) -> None:
+    with pytest.raises(ValueError, match="random bytes"):
+        tokens.mint(bytes(size))
+
+
 def test_what_can_not_be_revoked_is_said() -> None:
     with pytest.raises(UsageError, match="no token 'nobody'"):
         BOTH.with_revoked("nobody", NOW)
