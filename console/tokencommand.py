@@ -11,7 +11,7 @@ TOKEN = Command(
 The token is printed once, alone on standard output; the file keeps its SHA-256 only, so it can
 not be shown again. Adding and revoking are records on the log (who, name, id, source, scopes,
 expiry), so they need the passphrase, and where the log can not be written nothing is changed.
-A running `aircon serve` reads the file again on SIGHUP.
+A running `aircon serve` takes changes of its --token-file up in seconds, at once on SIGHUP.
 
   export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20$(aircon token add chat-app)"
   aircon token add gateway-2026 --source gateway > gateway.token

@@ -72,7 +72,7 @@ def _add(args: argparse.Namespace) -> None:
     end = "never expires" if token.expires_us is None else f"expires {_day(token.expires_us)}"
     diagnostics.note(
         f"token {token.name} (id {token.id}): {' and '.join(token.scopes)}, source"
-        f" live/{token.source}, {end}. It is not kept: store it now. {_reload(path)}"
+        f" live/{token.source}, {end}. It is not kept: store it now. {_taken_up(path)}"
     )
 
 
@@ -102,7 +102,7 @@ def _revoke(args: argparse.Namespace) -> None:
     output.facts(
         [("revoked", token.name), ("id", token.id), ("source", token.source)], as_json=args.json
     )
-    diagnostics.note(_reload(path))
+    diagnostics.note(_taken_up(path))
 
 
 def _list(args: argparse.Namespace) -> None:
@@ -157,8 +157,10 @@ def _file(args: argparse.Namespace) -> Path:
     return Path(args.token_file) if args.token_file else opening.places(args).tokens
 
 
-def _reload(path: Path) -> str:
-    return f"A running `aircon serve` with --token-file {path} reads it again on SIGHUP."
+def _taken_up(path: Path) -> str:
+    return (
+        f"A running `aircon serve --token-file {path}` takes it up in seconds, at once on SIGHUP."
+    )
 
 
 def _day(time_us: int) -> str:
