@@ -51,6 +51,7 @@ class CosignedShelf:
         self._reader = reader
         self._blobs = LocalBlobs(reader.store, Disk(immutable=False))
         self._known: dict[str, Cosigned | None] = {}
+        self._ours: set[str] = set()
         self._state: tuple[object, Witnessed] = (None, Witnessed())
 
     def witnessed(self) -> Witnessed:
@@ -157,7 +158,13 @@ class CosignedShelf:
         return Witnessed(size, whole.encode(), whole.times)
 
     def _is_ours(self, one: Cosigned) -> bool:
-        return root_at(self._reader, one.checkpoint.size) == one.checkpoint.root
+        """Whether it is of this tree, which only grows: what was found so once stays so."""
+        text = one.checkpoint.text()
+        if text not in self._ours and root_at(self._reader, one.checkpoint.size) == (
+            one.checkpoint.root
+        ):
+            self._ours.add(text)
+        return text in self._ours
 
     def _open(self, key: str) -> Cosigned | None:
         if key not in self._known:
