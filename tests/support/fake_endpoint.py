@@ -67,6 +67,7 @@ class FakeEndpoint:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 2**16  # head and body in one packet, or each answer waits for an acknowledgement
     endpoint: FakeEndpoint
 
     def log_message(self, *_: object) -> None:

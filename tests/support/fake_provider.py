@@ -156,6 +156,7 @@ def _json(value: object) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 2**16  # as in the fake endpoint
     provider: FakeProvider
 
     def log_message(self, *_: object) -> None:
@@ -200,9 +201,11 @@ class _Handler(BaseHTTPRequestHandler):
         for place, event in enumerate(events):
             if place == self.provider.break_after:
                 self.close_connection = True
-                return
+                break
             self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
-        self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+        else:
+            self.wfile.write(b"0\r\n\r\n")
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ def _first_free(spool: Path) -> Lane:
     for number in range(MAX_LANES):
         path = spool / f"lane-{number:04d}"
         path.mkdir(mode=0o700, exist_ok=True)
-        if (lane := _held(path)) is not None:
+        if not path.is_symlink() and (lane := _held(path)) is not None:
             return lane
     raise UsageError(f"{MAX_LANES} processes use the spool {spool} already.")
 

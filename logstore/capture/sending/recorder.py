@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import traceback
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -85,6 +87,7 @@ class Recorder:
             NotRecorded: in closed mode, it was not.
         """
         try:
+            self._check_open()
             return self._ready().delivery.deliver(make())
         except NotRecorded:
             raise
@@ -92,7 +95,7 @@ class Recorder:
             if self.is_closed_mode:
                 raise NotRecorded(type(error).__name__) from error
             self._lost += 1
-            _log.exception("a call to a model was not recorded")
+            _log.error("a call to a model was not recorded: %s", _place(error))
             return None
 
     async def akeep(self, make: Callable[[], bytes]) -> int | None:
@@ -159,15 +162,18 @@ class Recorder:
 
     def _switch(self) -> KillSwitch | None:
         """The kill switch; None where a forked child could not begin anew in open mode."""
-        if not self._open:
-            raise UsageError("This client is closed.", kept="The model was not called.")
+        self._check_open()
         try:
             return self._ready().stop
-        except AirconError:
+        except AirconError as error:
             if self.is_closed_mode:
                 raise
-            _log.exception("calls to models are not recorded in this process")
+            _log.error("calls to models are not recorded in this process: %s", error)
             return None
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise UsageError("This client is closed.", kept="Nothing was called or recorded.")
 
     def _ready(self) -> _Running:
         running = self._running
@@ -202,6 +208,13 @@ def _started(settings: Settings) -> _Running:
     where = settings.spool or default_spool()
     spool = Spool(where, spool_key(where, settings.spool_key), settings.spool_bytes)
     return _Running(stop, Spooled(settings, source, endpoint, stop, spool))
+
+
+def _place(error: BaseException) -> str:
+    """The kind of an error and where it came from, without its words: they may hold content."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + where
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -65,6 +65,7 @@ class Spool:
         self._parcel: Parcel | None = None
         self._mark = (0, 0)
         self._single = 0
+        self._closed = False
         self.dropped = 0
         self.damaged = 0
 
@@ -76,6 +77,8 @@ class Spool:
     def add(self, waiting: Waiting) -> bool:
         """Let a record wait; False when it was dropped."""
         with self._lock:
+            if self._closed:
+                return self._drop("the client is closed")
             if self._used + len(waiting.raw) + HEADER + 128 > self._most:
                 return self._drop(f"the spool is full ({self._used:,} bytes)")
             try:
@@ -133,6 +136,7 @@ class Spool:
     def close(self) -> None:
         """Let another process have what is left."""
         with self._lock:
+            self._closed = True
             self._end_file()
             if self._parcel is None and self._reader is not None:
                 self._parcel = self._gather(self._reader)

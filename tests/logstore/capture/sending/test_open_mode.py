@@ -255,7 +255,8 @@ def test_a_bug_of_ours_reaches_the_log_and_not_the_caller(
     with capture.client(endpoint.url, on_failure="open") as log:
         assert log.chat(sdk, **ASK)["id"] == "chatcmpl-1"
         assert log.status().dropped == 1
-    assert "was not recorded" in caplog.text
+    assert "was not recorded: RuntimeError in " in caplog.text
+    assert SECRET not in caplog.text
     with capture.client(endpoint.url) as log, pytest.raises(NotRecorded, match="RuntimeError"):
         log.chat(sdk, **ASK)
 
@@ -267,3 +268,65 @@ def test_a_spool_that_can_not_be_made_is_said_at_once(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(UsageError, match="can not be used"):
         away(tmp_path / "spool", spool_key=bytes(32))
+
+
+def test_many_threads_and_an_endpoint_that_comes_and_goes(
+    endpoint: FakeEndpoint, tmp_path: Path
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with capture.client(endpoint.url, on_failure="open", spool=tmp_path / "s", close_s=60) as log:
+
+        def speak(thread: int) -> None:
+            for number in range(150):
+                if thread == 0 and number % 10 == 0:
+                    endpoint.away = not endpoint.away
+                log.record(f"{thread}/{number}")
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(speak, range(8)))
+        endpoint.away = False
+        assert log.close()
+        assert log.status().dropped == 0
+    assert endpoint.numbers == list(range(1200))  # in order, once each, none missing
+    for thread in range(8):
+        own = [text for text in texts(endpoint) if text.startswith(f"{thread}/")]
+        assert own == [f"{thread}/{number}" for number in range(150)]
+
+
+def test_processes_killed_while_sending_lose_nothing(
+    endpoint: FakeEndpoint, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    code = f"""
+        import os, signal
+        from logstore import capture
+        log = capture.client({endpoint.url!r}, on_failure="open", spool={str(spool)!r})
+        for number in range(400):
+            log.record(str(number))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    for _ in range(4):
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=False)
+        assert done.returncode == -signal.SIGKILL
+    with capture.client(endpoint.url, on_failure="open", spool=spool, close_s=30) as log:
+        assert log.close()
+    numbers: dict[str, set[int]] = {}
+    for source, first, count in endpoint.arrivals:
+        numbers.setdefault(source, set()).update(range(first, first + count))
+    assert [found == set(range(400)) for found in numbers.values()] == [True] * 4
+    assert list(spool.rglob("*.aside")) == []
+
+
+def test_a_client_that_was_closed_says_so_and_writes_nowhere(
+    endpoint: FakeEndpoint, sdk: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = tmp_path / "spool"
+    log = capture.client(endpoint.url, on_failure="open", spool=spool)
+    stream = log.chat(sdk, **ASK, stream=True)
+    assert log.close()
+    assert len(list(stream)) == 5  # the caller still gets what was paid for
+    assert log.record("too late") is None
+    assert log.status().dropped == 2
+    assert "UsageError" in caplog.text
+    assert list(spool.rglob("*.spool")) == []
