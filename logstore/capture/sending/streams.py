@@ -12,7 +12,10 @@ A stream that breaks, or whose reader leaves (closes it, drops it, is cancelled,
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Generic, Protocol, Self, TypeVar
+
+import anyio
 
 from logstore.capture.sending.refusals import NotRecorded
 
@@ -81,6 +84,7 @@ class RecordedStream(Generic[T]):
                 break
             except BaseException as error:
                 self._ending = None
+                _shut(self._inner)
                 ending.end(error)
                 raise
             if not self._hold_last:
@@ -151,6 +155,7 @@ class AsyncRecordedStream(Generic[T]):
                 break
             except BaseException as error:
                 self._ending = None
+                await _ashut(self._inner)
                 await ending.aend(error)
                 raise
             if not self._hold_last:
@@ -208,11 +213,13 @@ def held(source: Iterator[T], ending: Ending, inner: object) -> RecordedStream[T
             ending.saw(item)
             items.append(item)
     except NotRecorded as error:
+        _shut(inner)
         ending.end(error)
         raise
     except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised in its place
         broke = error
     except BaseException as error:
+        _shut(inner)
         ending.end(error)
         raise
     ending.end(broke)
@@ -228,15 +235,33 @@ async def aheld(source: AsyncIterator[T], ending: Ending, inner: object) -> Asyn
             ending.saw(item)
             items.append(item)
     except NotRecorded as error:
+        await _ashut(inner)
         await ending.aend(error)
         raise
     except Exception as error:  # noqa: BLE001 - as above
         broke = error
     except BaseException as error:
+        await _ashut(inner)
         await ending.aend(error)
         raise
     await ending.aend(broke)
     return AsyncRecordedStream(_played(items, broke), None, inner)
+
+
+def _shut(inner: object) -> None:
+    """Let go of the connection below a stream that nobody will read to its end."""
+    close = getattr(inner, "close", None)
+    if callable(close):
+        with suppress(Exception):  # a generator that is running; the error under way says more
+            close()
+
+
+async def _ashut(inner: object) -> None:
+    """As `_shut`, also in a task that is being cancelled."""
+    close = getattr(inner, "aclose", None) or getattr(inner, "close", None)
+    if callable(close):
+        with anyio.CancelScope(shield=True), suppress(Exception):
+            await close()
 
 
 def _replayed(items: list[T], broke: Exception | None) -> Iterator[T]:

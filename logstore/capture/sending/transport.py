@@ -66,8 +66,10 @@ class RecordingTransport(httpx.BaseTransport):
             hold_last = self._recorder.is_closed_mode
             given = RecordedStream(chunks, call, source, hold_last=hold_last)
         else:
-            given = held(chunks, call, source)
-            source.close()
+            try:
+                given = held(chunks, call, source)
+            finally:
+                source.close()
         answer: httpx.Response = _with_stream(response, given)
         return answer
 
@@ -116,8 +118,10 @@ class AsyncRecordingTransport(httpx.AsyncBaseTransport):
             hold_last = self._recorder.is_closed_mode
             given = AsyncRecordedStream(chunks, call, source, hold_last=hold_last)
         else:
-            given = await aheld(chunks, call, source)
-            await source.aclose()
+            try:
+                given = await aheld(chunks, call, source)
+            finally:
+                await source.aclose()
         answer: httpx.Response = _with_stream(response, given)
         return answer
 

@@ -196,3 +196,43 @@ def test_a_hundred_megabytes_are_not_swallowed(
     assert "truncated" in found.gaps
     assert found.request_model == "gpt-4o-mini"
     assert len(endpoint.raws[0]) < 3 * 2**20
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("streams", [True, False])
+async def test_what_is_withheld_holds_no_connection(
+    endpoint: FakeEndpoint,
+    provider: FakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    hold: bool,
+    streams: bool,
+) -> None:
+    from logstore.capture.sending import watching
+
+    monkeypatch.setattr(watching, "MAX_EVIDENCE", 5_000)
+    provider.words = ("x" * 1000,) * 50
+    provider.body = None if streams else json.dumps({"text": "x" * 50_000}).encode()
+    one = httpx.Limits(max_connections=1)
+    asked = {**ASK, "stream": streams}
+    kept: list[object] = []  # whoever keeps an error keeps all that its frames hold
+    with capture.client(endpoint.url, hold_stream=hold) as log:
+        with httpx.Client(
+            transport=log.transport(httpx.HTTPTransport(limits=one)),
+            base_url=provider.url,
+            timeout=httpx.Timeout(10, pool=1),
+        ) as http:
+            for _ in range(3):
+                with pytest.raises(NotRecorded) as refused:
+                    http.post("/v1/chat/completions", json=asked)  # noqa: ASYNC212 - both kinds in one story
+                kept.append(refused.value)
+        async with httpx.AsyncClient(
+            transport=log.async_transport(httpx.AsyncHTTPTransport(limits=one)),
+            base_url=provider.url,
+            timeout=httpx.Timeout(10, pool=1),
+        ) as ahttp:
+            for _ in range(3):
+                with pytest.raises(NotRecorded) as refused:
+                    await ahttp.post("/v1/chat/completions", json=asked)
+                kept.append(refused.value)
+    assert len(endpoint.found) == 6
+    assert all("truncated" in found.gaps for found in endpoint.found)
