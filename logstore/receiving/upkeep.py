@@ -45,22 +45,31 @@ class Upkeep:
 
     async def run(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Look once a second whether something is due."""
-        beat = sealed = clock()
+        beat = clock()
+        sealing = asyncio.create_task(self._seal_by_age(clock))  # takes its time; the rest goes on
+        try:
+            while True:
+                await asyncio.sleep(TICK_S)
+                self._on_tick()
+                await self._endpoint.writer.revive()
+                if clock() - beat >= self._heartbeat_s:
+                    beat = clock()
+                    await self._beat()
+        finally:
+            sealing.cancel()
+
+    async def _seal_by_age(self, clock: Callable[[], float]) -> None:
+        since = clock()
         counted = 0
         while True:
             await asyncio.sleep(TICK_S)
-            self._on_tick()
-            await self._endpoint.writer.revive()
-            if clock() - beat >= self._heartbeat_s:
-                beat = clock()
-                await self._beat()
             captured = self._endpoint.metrics.tally.total()
             if captured == counted:
-                sealed = clock()  # age counts from the first record that is not sealed
-            elif clock() - sealed >= self._seal_age_s:
+                since = clock()  # age counts from the first record that is not sealed
+            elif clock() - since >= self._seal_age_s:
                 if await self.seal():
                     counted = captured
-                sealed = clock()
+                since = clock()
 
     async def _beat(self) -> None:
         try:
