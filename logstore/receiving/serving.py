@@ -177,6 +177,7 @@ async def serve(
 async def _end(endpoint: Endpoint, heartbeats: Heartbeats, upkeep: Upkeep, *, seal: bool) -> None:
     with contextlib.suppress(AirconError):
         await endpoint.note(heartbeats.stopped(endpoint.metrics.tally))
+    await upkeep.settle()
     if seal:
         await upkeep.seal()
     await endpoint.close()

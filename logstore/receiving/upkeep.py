@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from logstore.errors import AirconError
+from logstore.formats.pins import SegmentPin
 from logstore.receiving.endpoint import Endpoint
 from logstore.receiving.eventlog import EventLog
 from logstore.receiving.heartbeats import Heartbeats
@@ -42,6 +43,7 @@ class Upkeep:
         self._heartbeat_s = heartbeat_s
         self._seal_age_s = seal_age_s
         self._on_tick = on_tick
+        self._running: asyncio.Future[list[SegmentPin]] | None = None
 
     async def run(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Look once a second whether something is due."""
@@ -77,13 +79,19 @@ class Upkeep:
         except AirconError as error:
             self._events.event("no-heartbeat", what=error.what)
 
+    async def settle(self) -> None:
+        """Wait for a seal that is under way, whoever waits for it no longer."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+
     async def seal(self) -> bool:
         """Seal what is durable; False where it could not be done, and why is in the event log."""
         log = self._endpoint.writer.log
         if log is None:
             return False
+        running = self._running = asyncio.ensure_future(asyncio.to_thread(log.seal))
         try:
-            pins = await asyncio.to_thread(log.seal)
+            pins = await asyncio.shield(running)
         except AirconError as error:
             self._events.event("not-sealed", what=error.what)
             return False
