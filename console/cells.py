@@ -35,6 +35,24 @@ def pad(text: str, cells: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
+def shrink(widths: list[int], may: list[bool], room: int, least: int) -> list[int]:
+    """Column widths that take at most `room` cells together, the widest narrowed first.
+
+    Args:
+        widths: cells each column would like.
+        may: which of them may be narrowed.
+        room: cells there are.
+        least: no column is made narrower than this; where that is not enough, the sum stays larger.
+    """
+    fitting = list(widths)
+    for _ in range(max(sum(widths) - room, 0)):
+        wide = [at for at, free in enumerate(may) if free and fitting[at] > least]
+        if not wide:
+            break
+        fitting[max(wide, key=lambda at: fitting[at])] -= 1
+    return fitting
+
+
 def wrap(text: str, cells: int) -> list[str]:
     """One line broken at spaces, or anywhere where there are none, into lines that fit."""
     lines: list[str] = []

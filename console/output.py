@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-1. The bytes do not depend on whether stdout is a terminal, apart from colour. Golden files in
-   ``tests/console/golden`` pin them.
+1. The bytes do not depend on whether stdout is a terminal, apart from colour and from tables,
+   whose rows fit the width of a terminal. Golden files in ``tests/console/golden`` pin them.
 2. Tables and lines pass `console.text`; CSV passes `csv_cell`. JSON carries the exact values,
    with every character outside printable ASCII escaped, so that it too is safe to look at.
 3. Nothing is shortened silently: a table says below itself what it left out.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ _CODES: dict[Style, str] = {
 }
 _SAMPLE = 200  # rows that decide how wide a table's columns are
 _WIDE = 1_000_000
+_GAP = 2  # cells between columns
+_LEAST = 8  # cells that a column of text keeps where the terminal is narrow
 _USUAL = {
     "int": 8,
     "float": 10,
@@ -243,6 +246,9 @@ def _say_below(layout: _Layout, extent: str) -> None:
     if layout.shortened:
         what = "1 cell" if layout.shortened == 1 else f"{layout.shortened:,} cells"
         line(Painted(f"({what} shortened, marked {cells.ELLIPSIS}; --wide shows all)", "dim"))
+    if layout.left_out:
+        what = "1 column has" if layout.left_out == 1 else f"{layout.left_out} columns have"
+        line(Painted(f"({what} no room in this terminal; --wide or --json shows all)", "dim"))
 
 
 class _Layout:
@@ -257,7 +263,10 @@ class _Layout:
             max(cells.width(name), _USUAL.get(column.kind, column.most))
             for name, column in zip(self._header, columns, strict=True)
         ]
+        self._room = _WIDE if wide else _terminal_width()
+        self._fit()
         self.shortened = 0
+        self.left_out = 0
 
     def texts(self, row: Sequence[object]) -> list[str]:
         """The cells of a row as safe text."""
@@ -270,12 +279,24 @@ class _Layout:
         for texts in sample:
             widths = [max(old, cells.width(text)) for old, text in zip(widths, texts, strict=True)]
         self._widths = list(map(min, widths, self._most))
+        self._fit()
+
+    def _fit(self) -> None:
+        room = self._room - _GAP * (len(self._columns) - 1)
+        text = [not column.right and column.kind != "time" for column in self._columns]
+        widths = cells.shrink(self._widths, text, room, _LEAST)
+        anything_but_numbers = [not column.right for column in self._columns]
+        self._widths = cells.shrink(widths, anything_but_numbers, room, _LEAST)
 
     def head(self) -> None:
         """Write the header and the rule below it."""
         if self._columns:
-            line(Painted(self.join(self._header), "bold"))
-            line(Painted("  ".join("-" * width for width in self._widths), "dim"))
+            heading = [
+                cells.clip(name, width)
+                for name, width in zip(self._header, self._widths, strict=True)
+            ]
+            line(Painted(self._row(heading), "bold"))
+            line(Painted(self._row(["-" * width for width in self._widths]), "dim"))
 
     def join(self, texts: Sequence[str]) -> str:
         """One line; a cell wider than its column is cut, and counted. Numbers never are."""
@@ -283,8 +304,22 @@ class _Layout:
         for text, width, column in zip(texts, self._widths, self._columns, strict=True):
             fitting = text if self._wide or column.right else cells.clip(text, width)
             self.shortened += fitting != text
-            shown.append(cells.pad(fitting, width, right=column.right))
-        return "  ".join(shown).rstrip(" ")
+            shown.append(fitting)
+        return self._row(shown)
+
+    def _row(self, shown: Sequence[str]) -> str:
+        """Padded cells in a line; where not all columns have room, whole ones are left out."""
+        padded = [
+            cells.pad(text, width, right=column.right)
+            for text, width, column in zip(shown, self._widths, self._columns, strict=True)
+        ]
+        whole = (" " * _GAP).join(padded).rstrip(" ")
+        if cells.width(whole) <= self._room:
+            return whole
+        while len(padded) > 1 and cells.width((" " * _GAP).join(padded)) + _GAP + 1 > self._room:
+            padded.pop()
+            self.left_out = max(self.left_out, len(self._columns) - len(padded))
+        return cells.clip((" " * _GAP).join([*padded, cells.ELLIPSIS]), self._room)
 
     def _text(self, text: str, most: int) -> str:
         # Longer than any width needs: cut before the costly part, whatever was sent to us.
@@ -298,6 +333,11 @@ def _extent(count: int, total: int | None, *, more: bool) -> str:
         return f"{count:,} of {total:,} rows; --limit asks for more"
     rows_ = f"{count:,} row{'' if count == 1 else 's'}"
     return f"{rows_}, and there are more; --limit asks for them" if more else rows_
+
+
+def _terminal_width() -> int:
+    # A terminal that does not say how wide it is gets whole tables, like a file.
+    return shutil.get_terminal_size((_WIDE, 24)).columns if sys.stdout.isatty() else _WIDE
 
 
 def _paint(text: str, style: Style) -> str:

@@ -63,8 +63,8 @@ MOVES: tuple[tuple[str, str], ...] = (
     ("PgUp PgDn", "one screen (also Ctrl+U, Ctrl+D, Space)"),
     ("Home End  g G", "oldest and newest; top and bottom"),
     ("Tab", "table, detail, histogram in turn"),
-    ("← →", "in the histogram: pick a bucket; with Shift a range; Enter zooms"),
-    ("mouse", "click, double click opens, wheel scrolls, drag in the histogram zooms"),
+    ("← →", "histogram: pick a bucket; Shift: a range; Enter zooms"),
+    ("mouse", "click, double click opens, wheel, drag over bars zooms"),
     ("Ctrl+P", "command palette: every action by name"),
 )
 """Keys of the widgets themselves."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from logstore.errors import AirconError, KeyUnavailable, QueryRefused
+from logstore.query import refusals
 from logstore.query.columns import CONTENT_WORDS
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def _explained(error: Exception, why: str, content: bool) -> AirconError:
             kept="The evidence is not concerned.",
             todo="Delete the .work directory beside the store; it is built again.",
         )
-    return QueryRefused(f"the query failed: {said}")
+    what, todo = refusals.explain(str(error))
+    return QueryRefused(f"the query failed: {what}", todo=todo)
 
 
 def content_needed(what: str) -> KeyUnavailable:

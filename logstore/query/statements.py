@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from logstore.errors import QueryRefused
+from logstore.query import refusals
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -102,7 +103,10 @@ def _parse(connection: DuckDBPyConnection, text: str) -> dict[str, Any]:
         rows = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchall()
         tree: dict[str, Any] = json.loads(rows[0][0])
     except duckdb.Error as error:
-        raise QueryRefused(f"this SQL cannot be read: {_first_line(error)}") from None
+        what, todo = refusals.explain(str(error))
+        raise QueryRefused(
+            f"this SQL cannot be read: {what}", kept="Nothing was run.", todo=todo
+        ) from None
     except RecursionError:
         raise _refused("the statement is nested too deeply") from None
     if tree.get("error") or len(tree.get("statements", ())) != 1:
@@ -214,7 +218,3 @@ def _refused(why: str) -> QueryRefused:
         kept="Nothing was run.",
         todo="One SELECT, EXPLAIN, DESCRIBE, SUMMARIZE or SHOW TABLES over the views.",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]

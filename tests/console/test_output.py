@@ -154,9 +154,11 @@ def test_rows_after_the_sample_stay_in_their_columns(capsys: pytest.CaptureFixtu
     assert lines[304] == "(1 cell shortened, marked …; --wide shows all)"
 
 
-def _in_a_terminal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> bytes:
-    """What `rows` writes when stdout is a terminal."""
-    for name in ("NO_COLOR", "TERM"):
+def _in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, shape: Shape | None = None, **environment: str
+) -> bytes:
+    """What `rows` writes when stdout is a terminal; its width is unknown unless COLUMNS says it."""
+    for name in ("NO_COLOR", "TERM", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -166,7 +168,7 @@ def _in_a_terminal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> bytes
     termios.tcsetattr(terminal, termios.TCSANOW, attributes)
     with os.fdopen(terminal, "w", encoding="utf-8", newline="\n") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        output.rows(COLUMNS, ROWS[:2], Shape())
+        output.rows(COLUMNS, ROWS[:2], shape or Shape())
         stream.flush()
         written = b""
         while select.select([child], [], [], 0.2)[0]:
@@ -187,6 +189,36 @@ def test_a_terminal_gets_the_same_bytes_apart_from_colour(
     for code in (b"\x1b[1m", b"\x1b[2m", b"\x1b[0m"):
         coloured = coloured.replace(code, b"")
     assert coloured == piped
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 100])
+@pytest.mark.parametrize("live", [False, True])
+def test_rows_fit_the_terminal_and_say_what_had_no_room(
+    monkeypatch: pytest.MonkeyPatch, columns: int, live: bool
+) -> None:
+    size = {"COLUMNS": str(columns), "NO_COLOR": "1"}
+    shown = _in_a_terminal(monkeypatch, Shape(live=live), TERM="xterm", **size).decode()
+    rows = shown.splitlines()[:4]
+    assert all(cells.width(row) <= columns for row in rows)
+    assert ("hello" in shown) == (columns > 20)
+    assert ("no room in this terminal; --wide or --json shows all" in shown) == (columns < 80)
+    whole = _in_a_terminal(monkeypatch, Shape(wide=True), TERM="xterm", **size).decode()
+    assert "shortened" not in whole
+    assert "no room" not in whole
+
+
+@given(st.lists(st.tuples(st.integers(1, 200), st.booleans()), min_size=1), st.integers(0, 400))
+def test_narrowed_columns_fit_unless_they_are_as_narrow_as_they_may_be(
+    columns: list[tuple[int, bool]], room: int
+) -> None:
+    widths, may = [width for width, _ in columns], [free for _, free in columns]
+    fitting = cells.shrink(widths, may, room, 8)
+    assert all(
+        new == old or (free and 8 <= new < old)
+        for new, old, free in zip(fitting, widths, may, strict=True)
+    )
+    if sum(fitting) > room:
+        assert all(new <= 8 for new, free in zip(fitting, may, strict=True) if free)
 
 
 def test_facts_are_one_object_or_aligned_lines(capsys: pytest.CaptureFixture[str]) -> None:

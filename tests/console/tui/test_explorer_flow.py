@@ -6,12 +6,13 @@ import threading
 import time
 
 import pytest
+from rich.cells import cell_len
 from support.console_pilot import press, screen_of, seen, settle
 from support.fake_explorer import START_US, STEP_US, FakeExplorer, FakeSession, session
 
 from console.tui.keys import ACTIONS, DETAIL_BAR, FILTER_BAR, TABLE_KEYS, TABLE_KEYS_DEEP, TIME_BAR
 from console.tui.screens.choice import ChoiceScreen
-from console.tui.screens.help import HelpScreen
+from console.tui.screens.help import HelpScreen, help_lines
 from console.tui.screens.report import ReportScreen
 from console.tui.widgets.histogram import TimeHistogram
 from logstore.query.filters import Filter
@@ -271,6 +272,24 @@ async def test_a_tail_that_fails_is_shown_until_it_works_again(open_console):
         screen_of(pilot).look_again()
         await settle(pilot)
         assert "NOT UPDATING" not in seen(pilot)
+
+
+@pytest.mark.parametrize("cells", [46, 78, 158])
+def test_help_fits_any_width_and_loses_no_word(cells):
+    texts = ["".join(span.text for span in spans) for spans in help_lines(cells)]
+    whole = ["".join(span.text for span in spans) for spans in help_lines(1_000)]
+    assert max(map(cell_len, texts)) <= cells
+    assert " ".join(texts).split() == " ".join(whole).split()
+
+
+async def test_help_lays_itself_out_for_the_terminal(open_console):
+    async with open_console(session(60)) as pilot:
+        await press(pilot, "question_mark", "end")
+        assert "a checkpoint over it" in " ".join(seen(pilot).split())
+        assert "not that what a record says is true." in " ".join(seen(pilot).split())
+        await pilot.resize_terminal(60, 24)
+        await press(pilot, "end")
+        assert "not that what a record says is true." in " ".join(seen(pilot).split())
 
 
 async def test_a_slow_question_can_be_stopped_and_the_screen_stays_alive(open_console):
