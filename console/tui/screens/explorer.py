@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from console.presenters import command
 from console.presenters.spans import line
@@ -47,7 +47,21 @@ def _path(typed: str) -> Path:
 class ExplorerScreen(AnswersScreen):
     """Filter, histogram, table, detail."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [action.binding() for action in ACTIONS]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(action.binding() for action in ACTIONS),
+        Binding("tab", "turn(1)", "Next", show=False),
+        Binding("shift+tab", "turn(-1)", "Before", show=False),
+    ]
+
+    def action_turn(self, by: int) -> None:
+        """Table, detail, histogram in turn, those in sight; from the filter line to the table."""
+        if self.focused is self.query_one(FilterBar).field:
+            self.action_leave_filter()
+            return
+        panes = (self.rows, self.detail.lines, self.query_one(TimeHistogram))
+        ring = [pane for pane in panes if pane in self.focus_chain]
+        at = next((n for n, pane in enumerate(ring) if pane is self.focused), -1)
+        ring[(at + by) % len(ring)].focus()
 
     # -- filter ----------------------------------------------------------------------------
 

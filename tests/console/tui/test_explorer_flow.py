@@ -52,6 +52,27 @@ async def test_a_typed_filter_is_applied_and_shown_as_a_command(open_console):
         assert screen_of(pilot).focused is screen_of(pilot).rows
 
 
+@pytest.mark.parametrize(
+    ("size", "turn"),
+    [((80, 24), ["rows", "histogram"]), ((160, 50), ["rows", "detail-lines", "histogram"])],
+)
+async def test_tab_goes_round_what_is_in_sight_and_out_of_the_filter(open_console, size, turn):
+    def focused():
+        return screen_of(pilot).focused.id
+
+    async with open_console(session(60), size=size) as pilot:
+        went = [focused()]
+        for _ in turn:
+            await press(pilot, "tab")
+            went.append(focused())
+        assert went == [*turn, "rows"]
+        await press(pilot, "shift+tab")
+        assert focused() == "histogram"
+        await press(pilot, "slash", *"xyz", "tab")
+        assert focused() == "rows"
+        assert "xyz" not in seen(pilot)
+
+
 async def test_a_wrong_filter_is_explained_in_place_and_nothing_else_changes(open_console):
     async with open_console(session(600)) as pilot:
         before = screen_of(pilot).trail.here
