@@ -15,8 +15,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import select
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +94,20 @@ def flush() -> None:
         BrokenPipeError: nobody does any more.
     """
     sys.stdout.flush()
+
+
+def wait(seconds: float) -> None:
+    """Sleep, but not beyond the end of whoever reads stdout.
+
+    Raises:
+        BrokenPipeError: nobody does any more; a quiet log would not show it by writing.
+    """
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if any(state & select.POLLERR for _, state in poll.poll(left * 1000)):
+            raise BrokenPipeError
 
 
 def abandon() -> None:

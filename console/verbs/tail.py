@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -54,6 +53,6 @@ def _followed(explorer: Explorer, found: Selection, start: int) -> Iterator[Row]
     while True:
         yield from paged(explorer, found, start)
         start = found.count
-        time.sleep(_INTERVAL_S)
+        output.wait(_INTERVAL_S)
         explorer.refresh()
         found = explorer.extend(found)

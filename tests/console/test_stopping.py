@@ -89,3 +89,20 @@ def test_a_long_question_is_stopped_at_once(made_store: Path) -> None:
         process.kill()
     assert (process.returncode, out) == (130, "")
     assert "interrupted" in said
+
+
+def test_following_ends_when_nobody_reads_any_more_even_if_nothing_comes(tmp_path: Path) -> None:
+    store, logs = tmp_path / "evidence", tmp_path / "a.jsonl"
+    logs.write_text(line("first", "one", "maria") + "\n")
+    assert main(["init", str(store), "--insecure-no-passphrase"]) == 0
+    words = ["--store", str(store), "--insecure-no-passphrase"]
+    assert main(["import", str(logs), *words]) == 0
+    process = _start(store, "tail", "-f", "--json", "--insecure-no-passphrase")
+    assert process.stdout is not None
+    try:
+        assert "first" in process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == 141
+    finally:
+        process.kill()
+        process.communicate()
