@@ -19,6 +19,7 @@ from logstore.capture.gathering import RowGatherer
 from logstore.capture.items import Bad, Item
 from logstore.capture.scanning import MAX_KEPT, MAX_VALUE, values
 from logstore.capture.sniff import BOM, format_of, shape_of
+from logstore.capture.unfolding import bounded
 from logstore.errors import FormatError
 
 if TYPE_CHECKING:
@@ -259,6 +260,10 @@ def _references(value: bytes) -> list[tuple[bytes, str]]:
 
 
 def _observations(value: bytes, where: str) -> Iterator[Item | Bad]:
+    return bounded(_each_observation(value, where), lambda piece: piece)
+
+
+def _each_observation(value: bytes, where: str) -> Iterator[Item | Bad]:
     """One item per Langfuse observation; the first holds the whole trace, others its scalars."""
     try:
         export = _read_export(value)

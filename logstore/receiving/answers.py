@@ -37,6 +37,8 @@ def words(stored: Stored) -> str:
     parts = [f"{kept} could not be read and are kept as opaque evidence"] if kept else []
     if stored.withheld:
         parts.append(f"{stored.withheld} were not kept: their person's keys were destroyed")
+    if stored.cut_short:
+        parts.append("the rest unfolds too far and was not taken: send smaller batches")
     return "; ".join(parts)
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from logstore.capture.items import Bad, Item
 from logstore.capture.splitting import HEAD, split
+from logstore.capture.unfolding import TOO_FAR
 from logstore.receiving.refusals import NotTaken
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 Route = Literal["traces", "logs", "metrics", "records"]
 """Which door a request came through."""
 
-_UNREADABLE = frozenset({"not-protobuf", "not-json", "not-otlp-json", "not-otlp-traces-or-logs"})
+_UNREADABLE = frozenset(
+    {"not-protobuf", "not-json", "not-otlp-json", "not-otlp-traces-or-logs", TOO_FAR}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,14 @@ class Stored:
         rejected: how many pieces were kept only as opaque evidence, or not kept at all.
         withheld: how many of those were not kept, because their person's keys were destroyed.
         unreadable: nothing of the request could be read; it is kept as evidence.
+        cut_short: the last of the rejected stands for all that was not taken any more.
     """
 
     indexes: list[int | None]
     rejected: int = 0
     withheld: int = 0
     unreadable: bool = False
+    cut_short: bool = False
 
     @property
     def stored(self) -> int:
@@ -120,7 +122,7 @@ class Endpoint:
         loop = asyncio.get_running_loop()
         plain = await loop.run_in_executor(self._decoding, self._intake.plain, arrival)
         entry.grow(len(plain))
-        return await self._take(arrival, plain, sender)
+        return await self._take(arrival, plain, entry, sender)
 
     async def count(self, arrival: Arrival) -> int:
         """Count the metrics of an OTLP metrics request, which are not stored.
@@ -161,7 +163,7 @@ class Endpoint:
 
     # -- one request --------------------------------------------------------------------------
 
-    async def _take(self, arrival: Arrival, plain: bytes, sender: Sender) -> Stored:
+    async def _take(self, arrival: Arrival, plain: bytes, entry: Entry, sender: Sender) -> Stored:
         name = self._name(arrival, plain)
         before = None if name is None else self._replays.get(name)
         if before is not None:
@@ -169,6 +171,7 @@ class Endpoint:
             return before
         loop = asyncio.get_running_loop()
         taken = await loop.run_in_executor(self._decoding, self._intake.take, arrival, plain)
+        entry.grow(taken.size)
         sender.charge(records=len(taken.records))
         started = time.perf_counter()
         outcomes = await self._store(taken.records)
@@ -215,7 +218,7 @@ class Endpoint:
             await self._store(again)
         for reason in rejected.values():
             self.metrics.rejected.labels(arrival.source, reason).inc()
-        return Stored(indexes, len(rejected), withheld, taken.unreadable)
+        return Stored(indexes, len(rejected), withheld, taken.unreadable, taken.cut_short)
 
 
 class _Space:

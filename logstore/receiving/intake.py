@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from logstore.capture.items import Bad, Item
 from logstore.capture.records import to_record, to_rejected
 from logstore.capture.registry import DECODERS
+from logstore.capture.unfolding import TOO_FAR, bounded
 from logstore.errors import FormatError
 from logstore.formats.body import MAX_CONTENT
 from logstore.formats.record import Record
@@ -49,12 +50,19 @@ class Taken:
         rejected: places in `records` of those that are opaque evidence, with the reason.
         unreadable: nothing in it could be read.
         kinds: how many records of each kind.
+        cut_short: the last record stands for all that was not taken any more.
     """
 
     records: list[Record]
     rejected: dict[int, str]
     unreadable: bool = False
     kinds: Counter[str] = field(default_factory=Counter)
+    cut_short: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of content, which are held until they are on disk."""
+        return sum(len(record.content) for record in self.records if record.content is not None)
 
 
 class Intake:
@@ -74,7 +82,8 @@ class Intake:
 
     def take(self, arrival: Arrival, plain: bytes) -> Taken:
         """Make a record of every piece of a request."""
-        found = list(pieces(arrival, plain, self._traces(arrival.source)))
+        cut = pieces(arrival, plain, self._traces(arrival.source))
+        found = list(bounded(cut, lambda piece: piece))
         records: list[Record] = []
         rejected: dict[int, str] = {}
         for place, piece in enumerate(found):
@@ -84,7 +93,8 @@ class Intake:
             if reason is not None:
                 rejected[place] = reason
         kinds = Counter(record.kind for record in records)
-        return Taken(records, rejected, is_unreadable(found), kinds)
+        cut_short = TOO_FAR in rejected.values()
+        return Taken(records, rejected, is_unreadable(found), kinds, cut_short)
 
     def _traces(self, source: str) -> TraceIdentities:
         known = self._identities.get(source)

@@ -7,7 +7,8 @@ Rules of this file:
    `msgspec.Raw`. No span is ever written anew; unknown fields stay.
 2. Nothing is dropped: spans that are no AI operation become items too (they say who called).
    Metrics and profiles are no interactions and are refused as ``not-otlp-traces-or-logs``.
-3. Memory is bounded by `MAX_REQUEST`; a longer line or message is refused and skipped.
+3. Memory is bounded by `MAX_REQUEST`; a longer line or message is refused and skipped. What the
+   spans of a request have in common is repeated for each, as far as `unfolding` lets it.
 4. Identity is joined as `otlp_identity` says: within a request in any order, across the requests
    of a file in the order of the file.
 """
@@ -28,8 +29,10 @@ from logstore.capture.decoders.otlp_attributes import (
     protobuf_value,
 )
 from logstore.capture.decoders.otlp_identity import IDENTITY, TraceIdentities, identity_of
-from logstore.capture.decoders.otlp_wire import MAX_HEAD, Cut, cuts, encode_varint, varint
+from logstore.capture.decoders.otlp_jsonwire import LOGS, TRACES, json_cuts, members
+from logstore.capture.decoders.otlp_wire import Cut, TooMany, cuts, encode_varint, varint
 from logstore.capture.items import Bad, Context, Item
+from logstore.capture.unfolding import TOO_FAR, bounded
 from logstore.errors import FormatError
 
 MAX_REQUEST = 64 * 2**20
@@ -126,7 +129,7 @@ def _joined(
     heads: Iterator[_Head | Bad], identities: TraceIdentities | None
 ) -> Iterator[Item | Bad]:
     known = identities if identities is not None else TraceIdentities()
-    found = list(heads)  # the root span often stands last in its request
+    found = list(bounded(heads, _piece))  # the root span often stands last in its request
     for head in found:
         if isinstance(head, _Head) and head.item.format.startswith("otlp.span"):
             known.saw(head.trace, head.span, head.parent, head.identity)
@@ -143,6 +146,10 @@ def _joined(
             yield Item(item.raw, item.format, item.where, context)
 
 
+def _piece(head: _Head | Bad) -> Item | Bad:
+    return head if isinstance(head, Bad) else head.item
+
+
 def _place(where: str, word: str, number: int) -> str:
     return f"{where}, {word} {number}" if where else f"{word} {number}"
 
@@ -157,8 +164,9 @@ def _protobuf_heads(data: bytes, signal: Signal, where: str) -> Iterator[_Head |
     try:
         for number, cut in enumerate(cuts(data), 1):
             yield head(cut, _place(where, word, number))
-    except FormatError:
-        yield Bad(data[:MAX_BAD], where or f"after {word} {number}", "not-protobuf")
+    except FormatError as error:
+        reason = TOO_FAR if isinstance(error, TooMany) else "not-protobuf"
+        yield Bad(data[:MAX_BAD], where or f"after {word} {number}", reason)
 
 
 def _span_reader() -> Callable[[Cut, str], _Head | Bad]:
@@ -264,8 +272,6 @@ def _top_field(stream: BinaryIO, key: bytes) -> bytes | None:
 
 # --- JSON ---
 
-_Members = dict[str, msgspec.Raw]
-
 
 class _SpanHead(msgspec.Struct, rename="camel"):
     trace_id: str | None = None
@@ -279,61 +285,28 @@ class _Pair(msgspec.Struct):
     value: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_members = msgspec.json.Decoder(_Members).decode
-_members_list = msgspec.json.Decoder(list[_Members]).decode
-_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _span_head = msgspec.json.Decoder(_SpanHead).decode
 _any_value = msgspec.json.Decoder(JsonAnyValue | None).decode
-_LAYOUT = (
-    ("resourceSpans", "scopeSpans", "spans", "otlp.span+json", "span"),
-    ("resourceLogs", "scopeLogs", "logRecords", "otlp.log+json", "log record"),
-)
+
+
+_JSON = ((TRACES, "otlp.span+json", "span"), (LOGS, "otlp.log+json", "log record"))
 
 
 def _json_heads(line: bytes, where: str) -> Iterator[_Head | Bad]:
     number = 0
     try:
-        request = _members(line)
+        request = members(line)
         if not request.keys() & {"resourceSpans", "resourceLogs"}:
             yield Bad(line[:MAX_BAD], where or "request", "not-otlp-traces-or-logs")
             return
-        for layout in _LAYOUT:
+        for layout, name, word in _JSON:
             number = 0
-            for raw, record in _json_cuts(request, layout):
+            for raw, record in json_cuts(request, layout):
                 number += 1
-                place = _place(where, layout[4], number)
-                yield _json_head(Item(raw, layout[3], place), record)
+                yield _json_head(Item(raw, name, _place(where, word, number)), record)
     except (msgspec.MsgspecError, RecursionError, ValueError, FormatError):
         reason = "not-otlp-json" if number or line.lstrip()[:1] == b"{" else "not-json"
         yield Bad(line[:MAX_BAD], where or "request", reason)
-
-
-def _json_cuts(
-    request: _Members, layout: tuple[str, str, str, str, str]
-) -> Iterator[tuple[bytes, bytes]]:
-    """(request with one record, that record) for each record of one signal."""
-    outer, inner, records, _, _ = layout
-    for resource in _members_list(request.get(outer) or b"[]"):
-        beside = _rest(resource, inner)
-        for scope in _members_list(resource.get(inner) or b"[]"):
-            start = b'{"%b":[{%b"%b":[{%b"%b":[' % (
-                outer.encode(), beside, inner.encode(), _rest(scope, records), records.encode()
-            )  # fmt: skip
-            for record in _raw_list(scope.get(records) or b"[]"):
-                mine = bytes(record)
-                yield b"%b%b]}]}]}" % (start, mine), mine
-
-
-def _rest(members: _Members, without: str) -> bytes:
-    """All members but one, as they stand, each followed by a comma."""
-    rest = b"".join(
-        b"%b:%b," % (msgspec.json.encode(name), bytes(value))
-        for name, value in members.items()
-        if name != without
-    )
-    if len(rest) > MAX_HEAD:
-        raise FormatError(f"a resource or scope of {len(rest)} bytes; at most {MAX_HEAD} are taken")
-    return rest
 
 
 def _json_head(item: Item, record: bytes) -> _Head | Bad:

@@ -15,10 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from logstore.capture.unfolding import MAX_PIECES
 from logstore.errors import FormatError
 
 MAX_HEAD = 1 << 20
 """Largest resource or scope in bytes: it is repeated in the evidence of every record under it."""
+
+
+class TooMany(FormatError):
+    """A scope or resource has more than `MAX_PIECES` parts."""
+
 
 LEN = 2
 """Wire type of strings, bytes and messages."""
@@ -102,13 +108,14 @@ def cuts(data: bytes) -> Iterator[Cut]:
     """One cut for each span or log record of an export request, in order.
 
     Raises:
-        FormatError: the request is not protobuf of that layout.
+        FormatError: the request is not protobuf of that layout; `TooMany` where it has more parts
+            than are taken.
     """
     for top in _children(data, 0, len(data), 1):
-        kept, scopes = _parted(data, top.value, top.end)
-        for scope in scopes:
-            beside, records = _parted(data, scope.value, scope.end)
-            for record in records:
+        kept = _beside(data, top.value, top.end)
+        for scope in _children(data, top.value, top.end, 2):
+            beside = _beside(data, scope.value, scope.end)
+            for record in _children(data, scope.value, scope.end, 2):
                 inner = beside + data[record.start : record.end]
                 outer = kept + b"\x12" + encode_varint(len(inner)) + inner
                 request = b"\x0a" + encode_varint(len(outer)) + outer
@@ -142,17 +149,30 @@ def _children(data: bytes, start: int, end: int, number: int) -> Iterator[Field]
             yield field
 
 
-def _parted(data: bytes, start: int, end: int) -> tuple[bytes, list[Field]]:
-    """All fields but number 2 as bytes, and the fields of number 2."""
+def _beside(data: bytes, start: int, end: int) -> bytes:
+    """All fields but those of number 2, as they stand.
+
+    Nothing is collected of the others: there can be half as many as there are bytes.
+    """
     kept: list[bytes] = []
-    size = 0
-    children: list[Field] = []
+    size = parts = 0
+    run = start  # where the fields that are kept began
     for field in fields(data, start, end):
-        if field.number == 2 and field.wire == LEN:
-            children.append(field)
-        else:
-            kept.append(data[field.start : field.end])
-            size += field.end - field.start
+        if field.number != 2 or field.wire != LEN:
+            continue
+        parts += 1
+        if parts > MAX_PIECES:
+            raise TooMany(f"more than {MAX_PIECES} spans or log records together")
+        if field.start > run:
+            kept.append(data[run : field.start])
+            size = _checked(size + field.start - run)
+        run = field.end
+    _checked(size + end - run)
+    kept.append(data[run:end])
+    return b"".join(kept)
+
+
+def _checked(size: int) -> int:
     if size > MAX_HEAD:
         raise FormatError(f"a resource or scope of {size} bytes; at most {MAX_HEAD} are taken")
-    return b"".join(kept), children
+    return size
