@@ -21,6 +21,9 @@ MAX_RATE = 10**12
 """Largest rate a second."""
 
 
+_ROUNDING_S = 1e-9  # who waited as told is not sent away for the last bit of a sum
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """What one sender may send; None where it is not limited.
@@ -53,7 +56,8 @@ class Bucket:
         if now > self._at:
             self._level = min(self._most, self._level + (now - self._at) * self._rate)
             self._at = now
-        return max(0.0, min(float(cost), self._most) - self._level) / self._rate
+        wait = (min(float(cost), self._most) - self._level) / self._rate
+        return wait if wait > _ROUNDING_S else 0.0
 
     def take(self, cost: int) -> None:
         """Charge a request that was admitted."""

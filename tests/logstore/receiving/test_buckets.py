@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logstore.receiving.buckets import BURST_S, MAX_WAIT_S, Meter, Rate
@@ -61,6 +61,7 @@ def test_no_more_than_the_rate_is_admitted(rate: int, asked: list[tuple[float, i
 
 
 @given(rates, rates, steps)
+@example(1, 6, [(1.2339875731905394, 109), (1.0131418284210447, 8064), (0.0, 5)])
 def test_who_waits_as_told_is_admitted(
     records: int, size: int, asked: list[tuple[float, int]]
 ) -> None:
