@@ -210,7 +210,7 @@ class Spooled:
             return self._send(parcel, attempt)
         except Exception as error:  # noqa: BLE001 - nobody would notice the thread's end
             self._trouble = type(error).__name__
-            _log.exception("sending records failed")
+            _log.error("sending records failed: %s", self._trouble)
             return _REFUSED_WAIT_S
 
     def _send(self, parcel: Parcel, attempt: int) -> float | None:

@@ -26,6 +26,7 @@ MAX_WAIT_S = 60.0
 """Longest pause between two attempts, whatever an endpoint asks for."""
 
 _FIRST_WAIT_S = 0.1
+_LEAST_WAIT_S = 0.05  # "at once" must not become a storm
 _MAX_ANSWER = 2**20
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _HOPELESS = frozenset({400, 413, 415})
@@ -234,7 +235,7 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds (RFC 9110 section 10.2.3); a date is not worth its clock."""
     if value is None or not value.strip().isdecimal() or len(value) > 9:
         return None
-    return min(float(value), MAX_WAIT_S)
+    return min(max(float(value), _LEAST_WAIT_S), MAX_WAIT_S)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

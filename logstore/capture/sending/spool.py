@@ -196,7 +196,7 @@ class Spool:
     def _retire(self, reader: SpoolReader) -> bool:
         """Put the oldest file away at its end; False where it may still grow."""
         if self._writer is not None and self._writer.path == reader.path:
-            if self._writer.size < _WORTH_ENDING:
+            if self._writer.size < _WORTH_ENDING and not reader.damaged:
                 return False
             self._end_file()
         reader.close()

@@ -138,7 +138,10 @@ class SpoolReader:
 
     def next(self) -> Waiting | None:
         """The next frame; None at the end of what is written, or where the file is damaged."""
-        sealed = self._sealed()
+        try:
+            sealed = self._sealed()
+        except OSError:  # the disk does not give it back
+            self.damaged, sealed = True, None
         if sealed is None:
             return None
         try:

@@ -154,6 +154,30 @@ def test_a_disk_that_fails_drops_counts_and_goes_on(
     spool.close()
 
 
+def test_a_file_the_disk_does_not_give_back_is_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path, KEY, 2**20)
+    for record in RECORDS:
+        spool.add(record)
+    read_at = os.pread
+
+    def broken(fd: int, size: int, at: int) -> bytes:
+        if at > HEADER + 100:
+            raise OSError(5, "Input/output error")
+        return read_at(fd, size, at)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", broken)
+        found = drained(spool)
+    assert 0 < len(found) < len(RECORDS)
+    assert found == RECORDS[: len(found)]
+    assert spool.damaged == 1
+    spool.close()
+    (aside,) = tmp_path.rglob("*.aside")
+    assert read(aside)[0] == RECORDS[len(found) :]  # for whoever can read it
+
+
 def test_lanes_that_nobody_holds_are_taken_over(tmp_path: Path) -> None:
     first, second = Spool(tmp_path, KEY, 2**20), Spool(tmp_path, KEY, 2**20)
     first.add(RECORDS[0])
