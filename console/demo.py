@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-from console import diagnostics, output, verifying
+from console import diagnostics, output, sealing, verifying
 from console.importing import import_paths, taken_words
 from console.opening import OpenStore
 from console.output import Painted, Shape
@@ -101,8 +101,7 @@ def make(directory: Path, logs: Path | None) -> OpenStore:
         f" {report.rejected:,} lines could not be read and were kept apart."
     )
     _step(3, "Sealing")
-    with Progress("sealing"):
-        pins = store.log().seal()
+    pins = sealing.seal(store.log())
     store.reader.refresh()
     output.line(f"{sum(pin.count for pin in pins):,} records in {len(pins)} immutable segment(s).")
     return store

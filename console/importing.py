@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console import sealing
 from console.columns import Column
 from console.opening import OpenStore
 from console.progress import Progress
@@ -57,10 +58,11 @@ def import_paths(
     def on_progress(done: int, total: int | None, records: int) -> None:
         progress.bytes(done, total, records)
 
+    log = store.log()
     try:
         with progress:
-            return import_files(
-                store.log(),
+            report = import_files(
+                log,
                 paths,
                 state=state,
                 rejects_dir=rejects or rejects_directory(store.places),
@@ -69,6 +71,8 @@ def import_paths(
             )
     finally:
         state.close()
+    sealing.seal(log, rotate=False)  # what the import left waiting; closing would do it in silence
+    return report
 
 
 def last_seq(reader: LogReader, source: str) -> int | None:

@@ -207,7 +207,9 @@ class OpenStore:
         if self.keys is None:
             raise UsageError("writing needs the key store")
         options = Options(protect=self._protect)
-        return self._stack.enter_context(Log.open(self.places.store, self.keys, options=options))
+        with Progress("finishing an earlier sealing") as progress:
+            made = Log.open(self.places.store, self.keys, options=options, progress=progress)
+        return self._stack.enter_context(made)
 
     # -- what the console asks for ------------------------------------------------------------
 

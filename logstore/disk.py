@@ -124,7 +124,7 @@ class Disk:
             self.sys_unlink(temporary)
             raise
 
-    def stage(self, path: Path, data: bytes, *, mode: int = 0o600) -> Path:
+    def stage(self, path: Path, data: bytes | memoryview, *, mode: int = 0o600) -> Path:
         """Write a temporary file beside `path`, flushed, and return its name."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         with durable(f"write {path.name}"):
@@ -155,7 +155,7 @@ class Disk:
         if protect and self.immutable:
             set_immutable(path, on=True)
 
-    def replace(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    def replace(self, path: Path, data: bytes | memoryview, *, mode: int = 0o600) -> None:
         """Put new bytes under a name atomically; the old bytes stay until the very end."""
         self.put(self.stage(path, data, mode=mode), path)
 
@@ -255,9 +255,9 @@ def read_plain(path: Path, limit: int = 2**32) -> bytes:
         TamperingFound: it is not a plain file, or larger than `limit` bytes.
     """
     with open_plain(path) as file:
-        data = file.read(limit + 1)
-        if len(data) <= limit:
-            return data
+        size = os.fstat(file.fileno()).st_size
+        if size <= limit:
+            return file.read(size)  # not `limit`: as much would be allocated
     raise TamperingFound(f"{path.name} is larger than anything aircon writes there")
 
 

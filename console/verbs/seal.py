@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from console import diagnostics, output
+from console import diagnostics, output, sealing
 from console.opening import OpenStore
 
 
 def run(args: argparse.Namespace) -> int:
     """Seal, and say what was made."""
     with OpenStore(args, "seal") as store:
-        pins = store.log().seal()
+        pins = sealing.seal(store.log())
         records = sum(pin.count for pin in pins)
         facts = [
             ("segments", len(pins)),

@@ -89,6 +89,14 @@ def read(data: bytes | memoryview, offset: int = 0) -> Frame | None:
     return Frame(kind, payload, offset, body + length)
 
 
+def length(header: bytes) -> int | None:
+    """Bytes of the whole frame that these first bytes announce; None when they are no header."""
+    if len(header) < HEADER.size:
+        return None
+    magic, _, payload, _ = HEADER.unpack_from(header)
+    return HEADER.size + int(payload) if magic == MAGIC and payload <= MAX_PAYLOAD else None
+
+
 def scan(data: bytes | memoryview, offset: int = 0) -> Iterator[Frame]:
     """Every whole frame from an offset on, until the first damaged or missing one."""
     while (frame := read(data, offset)) is not None:

@@ -29,7 +29,7 @@ from logstore.storage.blobs import Blobs, LocalBlobs
 from logstore.storage.clock import Clock, SystemClock
 from logstore.storage.commits import Committer, Job
 from logstore.storage.encoding import GroupEncoder
-from logstore.storage.keepup import BackgroundSealing
+from logstore.storage.keepup import BackgroundSealing, Sealable
 from logstore.storage.lease import Lease, sealing_alone
 from logstore.storage.logfile import (
     LOG_FORMAT,
@@ -40,14 +40,16 @@ from logstore.storage.logfile import (
     from_clear,
     parse_log_file,
 )
+from logstore.storage.opened import opened
 from logstore.storage.options import SEAL_BYTES, Options
 from logstore.storage.portions import MAX_BATCH_BYTES, MAX_GROUP, content_size, portions
 from logstore.storage.reader import LogReader
 from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
 from logstore.storage.supplements import Owner, SupplementMaker, Survivor
+from logstore.storage.tally import Progress, Tally
 from logstore.storage.tasks import TaskDoor
 from logstore.storage.unsealed import Unsealed
-from logstore.storage.wal import read_wal, wal_files
+from logstore.storage.wal import groups_of, read_wal, wal_files
 from logstore.storage.writerstate import OldWal, WriterState
 
 _WORTH_SEALING = 2**20  # not even the pins of earlier seals alone would fill so much
@@ -96,7 +98,14 @@ class Log:
         )
         self._flusher = ThreadPoolExecutor(1, "aircon-flush")
         self._tasks = TaskDoor(self._committer, self._make_ready)
-        self._background = BackgroundSealing(self.seal, self._options.auto_seal_bytes)
+        state = self._state
+        sealable = Sealable(
+            lambda: state.wal.offset,
+            lambda: len(state.waiting),
+            self._rotate,
+            lambda: self.seal(rotate=False, most=1),
+        )
+        self._background = BackgroundSealing(sealable, self._options.auto_seal_bytes)
         self._closed = False
 
     # -- life ---------------------------------------------------------------------------------
@@ -161,8 +170,17 @@ class Log:
         options: Options | None = None,
         disk: Disk | None = None,
         clock: Clock | None = None,
+        progress: Progress | None = None,
     ) -> Log:
         """Open the key store's log for writing and finish what a crash left half-done.
+
+        Args:
+            store: the store directory.
+            keys: the log's key store.
+            options: how it is opened.
+            disk: what changes files.
+            clock: tells the time.
+            progress: told how far the sealing of what a crash left is.
 
         Raises:
             NotFound: there is no such log here.
@@ -180,13 +198,13 @@ class Log:
             ) from None
         log = cls(store, description, keys, options=options, disk=disk, clock=clock)
         try:
-            log._recover()
+            log._recover(progress)
         except BaseException:
             log.close()
             raise
         return log
 
-    def _recover(self) -> None:
+    def _recover(self, progress: Progress | None) -> None:
         with self._committer as state:
             cut, waiting = state.cut, bool(state.waiting)
             self._disk.sweep(self._store)
@@ -198,7 +216,7 @@ class Log:
             if alone:
                 self._settle()
         if waiting:
-            self.seal(rotate=False)
+            self.seal(rotate=False, progress=progress)
 
     def close(self) -> None:
         """Wait for background work and close; what was acknowledged needs no closing."""
@@ -291,19 +309,39 @@ class Log:
 
     # -- sealing ------------------------------------------------------------------------------
 
-    def seal(self, *, rotate: bool = True) -> list[SegmentPin]:
+    def seal(
+        self,
+        *,
+        rotate: bool = True,
+        most: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[SegmentPin]:
         """Seal everything durable into immutable segments; returns the new ones.
 
-        Repeats safely after a crash at any point. Nothing is sealed when the only unsealed
-        records are those that earlier seals themselves left.
+        Repeats safely after a crash, or an error that `progress` raises, at any point. Nothing is
+        sealed when the only unsealed records are those that earlier seals themselves left.
+
+        Args:
+            rotate: also what stands in the write-ahead file that is being written.
+            most: segments to make at most, oldest first.
+            progress: see `Progress`.
         """
         with sealing_alone(self._directory):
             self._settle()
             with self._committer as state:
                 if rotate and self._worth_sealing(state):
                     state.rotate()
-                waiting = list(state.waiting)
-            return [self._seal_one(old) for old in waiting]
+                ends = [*(old.first for old in state.waiting[1:]), state.wal.first]
+                waiting = state.waiting[:most]
+            total = ends[len(waiting) - 1] - waiting[0].first if waiting else 0
+            tally = Tally(total, progress)
+            return [self._seal_one(old, tally) for old in waiting]
+
+    def _rotate(self, size: int) -> None:
+        """Let the write-ahead file wait for its sealing if it has that many bytes."""
+        with self._committer as state:
+            if state.wal.offset >= size:
+                state.rotate()
 
     def supplement(self, survivors: Iterable[Survivor]) -> SupplementPin:
         """Put the content of earlier records under other keys, in an object of its own.
@@ -333,30 +371,25 @@ class Log:
     def _worth_sealing(self, state: WriterState) -> bool:
         if state.wal.offset > _WORTH_SEALING:
             return True
-        groups = read_wal(state.wal.path, self.origin).groups
+        groups = groups_of(state.wal.path, self.origin)
         leaves = (leaf for group in groups for leaf in group.leaves)
         return any(parse(leaf).kind != KIND for leaf in leaves)
 
-    def _seal_one(self, old: OldWal) -> SegmentPin:
+    def _seal_one(self, old: OldWal, tally: Tally) -> SegmentPin:
         intent = self._sealer.staged(old.first)
         if intent is None:
-            intent = self._sealer.stage(*self._opened(old), old.before.frontier)
+            with contextlib.closing(opened(old.path, self._state.opener(old))) as portions:
+                intent = self._sealer.stage(portions, old.before.frontier, tally)
         self._sealer.publish(intent)
         index = self._unsealed.pinned_at(intent.pin)
         if index is None:
             index = self.append_sealed(intent)
-        following, note = self._unsealed.following(intent.pin.end, index)
-        self._sealer.publish_seal(intent, index, following, note)
+        self._sealer.publish_seal(intent, self._unsealed.following(intent.pin.end, index))
         self._sealer.discard(old.first)
         with self._committer as state:
             state.discard(old)
+        tally.sealed(intent.pin.count)
         return intent.pin
-
-    def _opened(self, old: OldWal) -> tuple[list[bytes], list[memoryview | None]]:
-        """Leaves and bodies of a write-ahead file; its ciphertext does not stay in memory."""
-        content = read_wal(old.path, self.origin)
-        raw = [leaf for group in content.groups for leaf in group.leaves]
-        return raw, self._state.bodies(content)
 
     def append_sealed(self, intent: Intent) -> int:
         """Pin a published segment on the log; returns the record's index."""
@@ -371,7 +404,7 @@ class Log:
         """
         if self._closed:
             raise UsageError("the log is closed; nothing was stored", todo="Open it again.")
-        self._background.keep_up(self._state.wal.offset)
+        self._background.keep_up()
 
 
 def _receipt(outcome: Receipt | Refusal) -> Receipt:

@@ -8,8 +8,7 @@ before the log itself, on disk and signed, names the published objects by their 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +36,13 @@ from logstore.formats.record import Record
 from logstore.keys.keystore import KeyStore
 from logstore.storage import edge, layout
 from logstore.storage.blobs import Blobs
+from logstore.storage.indexing import ClearPart, IndexBuilder
 from logstore.storage.logfile import Retention
+from logstore.storage.opened import Portion
 from logstore.storage.seal import FORMAT, Seal, check_seal, parse_seal
-from logstore.storage.segment import ClearPart, body_bytes, clear_part, index_bytes, pin_bytes
+from logstore.storage.segment import BlockBuilder, owned_by, pin_bytes
+from logstore.storage.tally import Tally
+from logstore.storage.unsealed import Following
 
 _DAY_US = 86_400_000_000
 _INTENT = "intent.json"
@@ -111,27 +114,41 @@ class SegmentSealer:
     def _mac(self, data: bytes) -> bytes:
         return hmac.digest(self._keys.purpose_key("staging"), data, "sha256")
 
-    def stage(
-        self, raw: Sequence[bytes], bodies: Sequence[Content | None], before: Frontier
-    ) -> Intent:
+    def stage(self, portions: Iterable[Portion], before: Frontier, tally: Tally) -> Intent:
         """Build both objects on local disk, flushed.
 
         Args:
-            raw: leaves of the segment.
-            bodies: nonce32 || content of each, or None.
+            portions: the records of the segment.
             before: the tree's edge at the segment's start.
+            tally: told of the records read and packed.
         """
-        part = clear_part(raw)
-        folder = self._folder(part.first)
+        hashes: list[bytes] = []
+        bodies: list[Content | None] = []
+        with IndexBuilder() as index:
+            for portion in portions:
+                index.take(portion.leaves)
+                hashes += leaf_hashes(portion.leaves)
+                bodies += portion.bodies
+                tally.read(len(portion.leaves))
+            part = index.end()
+            if before.size != part.first:
+                raise FormatError(
+                    f"segment starts at {part.first}, the tree's edge is at {before.size}"
+                )
+            self._clear(part.first)
+            pin = self._pin(index, bodies, tally)
+        return self._intend(pin, part, hashes, before)
+
+    def _clear(self, first: int) -> None:
+        """An empty staging folder for a segment."""
+        folder = self._folder(first)
         self._disk.make_directory(folder, 0o700)
         for left in folder.iterdir():
             self._disk.remove(left)
-        if before.size != part.first:
-            raise FormatError(
-                f"segment starts at {part.first}, the tree's edge is at {before.size}"
-            )
-        pin = self._pin(part, bodies)
-        hashes = leaf_hashes(raw)
+
+    def _intend(
+        self, pin: SegmentPin, part: ClearPart, hashes: Sequence[bytes], before: Frontier
+    ) -> Intent:
         destroyed = list(dict.fromkeys(part.destroyed))
         after = before.copy()
         after.extend(hashes)
@@ -148,6 +165,7 @@ class SegmentSealer:
             part.supplements,
         )
         data = msgspec.json.encode(intent)
+        folder = self._folder(pin.first)
         self._disk.create(folder / _MAC, self._mac(data), mode=0o600)
         self._disk.create(folder / _INTENT, data, mode=0o600)
         return intent
@@ -159,24 +177,18 @@ class SegmentSealer:
             if (folder / name).exists():
                 self._blobs.publish(pin.key, folder / name)
 
-    def publish_seal(
-        self, intent: Intent, index: int, following: Sequence[bytes], note: bytes
-    ) -> None:
+    def publish_seal(self, intent: Intent, following: Following) -> None:
         """Publish the seal.
 
         Args:
             intent: the segment.
-            index: where its ``segment.sealed`` record stands.
-            following: leaves behind the segment, up to the signed checkpoint `note`.
-            note: a signed checkpoint that covers that record.
+            following: its ``segment.sealed`` record, and what ties that to a signed checkpoint.
         """
         pin = intent.pin
         key = layout.seal_object(self._context.origin, pin.first, pin.count)
         frontier = Frontier.from_bytes(intent.frontier)
-        hashes = leaf_hashes(following)
-        proof = TlogProof(
-            index, tuple(edge.inclusion(frontier, hashes, index)), note, following[index - pin.end]
-        )
+        path = edge.inclusion(frontier, following.hashes, following.index)
+        proof = TlogProof(following.index, tuple(path), following.note, following.leaf)
         head = Checkpoint(self._context.origin, pin.end, pin.root)
         seal = Seal(
             FORMAT,
@@ -227,22 +239,19 @@ class SegmentSealer:
     def _folder(self, first: int) -> Path:
         return self._context.staging / f"{first:012d}"
 
-    def _pin(self, part: ClearPart, bodies: Sequence[Content | None]) -> SegmentPin:
+    def _pin(
+        self, index: IndexBuilder, bodies: Sequence[Content | None], tally: Tally
+    ) -> SegmentPin:
+        part, kept = index.part, self._context.retention
         first, count, origin = part.first, part.count, self._context.origin
         taken, last = part.moments
-        kept = self._context.retention
-        context = BlockContext(origin, first, count)
-        owners = self._readable(part.keys)
-        with ThreadPoolExecutor(1, "aircon-seal-index") as pool:
-            building = pool.submit(index_bytes, part.tables)
-            body = body_bytes(owners, bodies, self._keys, context)
-            index = building.result()
-        index_pin = pin_bytes(
-            layout.index_object(origin, first, count, taken),
-            index,
-            last + kept.index_days * _DAY_US,
-        )
-        self._put(self._folder(first) / "index", index)
+        owned = owned_by(self._readable(part.keys), bodies)
+        with BlockBuilder(owned, self._keys, BlockContext(origin, first, count)) as builder:
+            data = index.finish()
+            key = layout.index_object(origin, first, count, taken)
+            index_pin = pin_bytes(key, data, last + kept.index_days * _DAY_US)
+            self._put(self._folder(first) / "index", data)
+            body = builder.finish(tally.packed)
         body_pin = None
         if body is not None:
             key = layout.body_object(origin, first, count, taken)
@@ -250,7 +259,7 @@ class SegmentSealer:
             self._put(self._folder(first) / "body", body)
         return SegmentPin(first, count, bytes(32), index_pin, body_pin)
 
-    def _put(self, path: Path, data: bytes) -> None:
+    def _put(self, path: Path, data: memoryview) -> None:
         staged = self._disk.stage(path, data)
         self._disk.sys_rename(staged, path)
 

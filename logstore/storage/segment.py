@@ -1,154 +1,108 @@
-"""Building the two objects of a segment from the records of a write-ahead file."""
+"""Building the body object of a segment: the content of each set of keys in blocks of its own."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import xxhash
 
 from logstore.formats import blocks
-from logstore.formats.columns import table
 from logstore.formats.group import Content
-from logstore.formats.leaf import parse, parse_all
-from logstore.formats.pins import ObjectPin, SupplementPin, supplements_among
+from logstore.formats.pins import ObjectPin
 from logstore.keys.keystore import KeyStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROW_GROUP = 16_384
-"""Rows per row group of an index object."""
-
 _PART_BYTES = 4 * 2**20  # raw bytes of one body block; a busy person has several
-_SLICE = 8192  # leaves parsed at a time: their objects stay within the processor's cache
-_DESTROYED = "key.destroyed"
 _BODY_ROW_GROUP = 8 * 2**20  # encrypted bytes per row group of a body object
+Owned = dict[tuple[str, ...], list[tuple[int, Content]]]
+"""By the ids that open them: (index - first of the segment, nonce32 || content), ascending."""
+
 _Row = tuple[int, tuple[str, ...], list[int], bytes]  # part, key ids, indexes, block
-_PLAIN_COLUMNS = {"id", "leaf", "index", "time_us", "recorded_us", "mono_us", "seq"}
 
 
-@dataclass(slots=True)
-class ClearPart:
-    """What the leaves of a segment say.
-
-    Attributes:
-        first: index of the first record.
-        count: how many.
-        moments: when the first and the last were recorded, microseconds since 1970 UTC.
-        keys: of each record the ids that open its body, or None where it has none.
-        destroyed: ids of keys that records say were destroyed.
-        supplements: supplements that records pin.
-        tables: the index, in portions.
-    """
-
-    first: int
-    count: int
-    moments: tuple[int, int]
-    keys: list[tuple[str, ...] | None] = field(default_factory=list)
-    destroyed: list[str] = field(default_factory=list)
-    supplements: list[SupplementPin] = field(default_factory=list)
-    tables: list[pa.Table] = field(default_factory=list)
-
-
-def clear_part(raw: Sequence[bytes]) -> ClearPart:
-    """Parse the leaves of a segment, strictly.
-
-    Raises:
-        FormatError: one is not a leaf.
-    """
-    ends = parse(raw[0]), parse(raw[-1])
-    part = ClearPart(ends[0].index, len(raw), (ends[0].recorded_us, ends[1].recorded_us))
-    for start in range(0, len(raw), _SLICE):
-        piece = raw[start : start + _SLICE]
-        leaves = parse_all(piece)
-        part.tables.append(table(leaves, piece))
-        part.keys += [None if leaf.body is None else tuple(leaf.body.keys) for leaf in leaves]
-        part.destroyed += [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED]
-        part.supplements += supplements_among(leaves)
-    return part
-
-
-def index_bytes(tables: Sequence[pa.Table]) -> bytes:
-    """The index object of consecutive records: typed clear columns and the leaves."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    data = pa.concat_tables(tables)
-    sink = pa.BufferOutputStream()
-    coded: Any = [name for name in data.schema.names if name not in _PLAIN_COLUMNS]
-    pq.write_table(
-        data,
-        sink,
-        row_group_size=ROW_GROUP,
-        compression="zstd",
-        compression_level=3,
-        use_dictionary=coded,
-        store_schema=False,
-    )
-    return sink.getvalue().to_pybytes()
-
-
-def body_bytes(
-    owners: Sequence[tuple[str, ...] | None],
-    bodies: Sequence[Content | None],
-    keys: KeyStore,
-    context: blocks.BlockContext,
-) -> bytes | None:
-    """The body object of a segment, or None when no record of it has a body.
+def owned_by(owners: Sequence[tuple[str, ...] | None], bodies: Sequence[Content | None]) -> Owned:
+    """Content by the ids that open it.
 
     Args:
         owners: of each record the ids that open its body, or None.
         bodies: nonce32 || content of each, or None.
-        keys: where those keys are.
-        context: the segment.
-
-    Raises:
-        KeyDestroyed: a key was destroyed between append and seal: that content is left out by
-            the caller first.
     """
-    owned: dict[tuple[str, ...], list[tuple[int, Content]]] = {}
+    owned: Owned = {}
     for offset, (ids, body) in enumerate(zip(owners, bodies, strict=True)):
         if ids is not None and body is not None:
             owned.setdefault(ids, []).append((offset, body))
-    return block_object(owned, keys, context) if owned else None
+    return owned
 
 
-def block_object(
-    owned: Mapping[tuple[str, ...], list[tuple[int, Content]]],
-    keys: KeyStore,
-    context: blocks.BlockContext,
-) -> bytes:
-    """A body object.
+class BlockBuilder:
+    """Seals content into blocks, in threads that begin at once. A context manager.
 
     Args:
-        owned: by the ids that open them, (index - `context.first`, nonce32 || content), ascending.
-        keys: where those keys are.
+        owned: what is sealed.
+        keys: where its keys are.
         context: what the blocks are bound to.
+    """
+
+    def __init__(self, owned: Owned, keys: KeyStore, context: blocks.BlockContext) -> None:
+        self._owned = owned
+        self._keys = keys
+        self._context = context
+        self._pool = ThreadPoolExecutor(2, "aircon-seal")
+        batches = _batches(sorted(owned))
+        self._made = deque(self._pool.submit(self._seal_all, batch) for batch in batches)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def finish(self, packed: Callable[[int], None] | None = None) -> memoryview | None:
+        """The body object, or None when there is no content.
+
+        Args:
+            packed: told now and then how many further records are in it.
+
+        Raises:
+            KeyDestroyed: a key is no more.
+            KeyUnavailable: a key was never here.
+        """
+        return _body_parquet(self._rows(packed)) if self._made else None
+
+    def _rows(self, packed: Callable[[int], None] | None) -> Iterator[_Row]:
+        while self._made:
+            rows = self._made.popleft().result()
+            yield from rows
+            if packed is not None:
+                packed(sum(len(indexes) for _, _, indexes, _ in rows))
+
+    def _seal_all(self, key_sets: Sequence[tuple[str, ...]]) -> list[_Row]:
+        rows: list[_Row] = []
+        for ids in key_sets:
+            found = [self._keys.key(each).key for each in ids]
+            key = blocks.block_key(found, ids, self._context)
+            for part, entries in enumerate(_parts(self._owned[ids])):
+                block = blocks.seal(key, entries, self._context.bind(ids, part))
+                indexes = [self._context.first + offset for offset, _ in entries]
+                rows.append((part, ids, indexes, block))
+        return rows
+
+
+def block_object(owned: Owned, keys: KeyStore, context: blocks.BlockContext) -> memoryview:
+    """A body object of some content at least; see `BlockBuilder`.
 
     Raises:
         KeyDestroyed: a key is no more.
         KeyUnavailable: a key was never here.
     """
-
-    def seal_all(key_sets: Sequence[tuple[str, ...]]) -> list[_Row]:
-        rows: list[_Row] = []
-        for ids in key_sets:
-            key = blocks.block_key([keys.key(each).key for each in ids], ids, context)
-            for part, entries in enumerate(_parts(owned[ids])):
-                block = blocks.seal(key, entries, context.bind(ids, part))
-                indexes = [context.first + offset for offset, _ in entries]
-                rows.append((part, ids, indexes, block))
-        return rows
-
-    with ThreadPoolExecutor(2, "aircon-seal") as pool:
-        batches = pool.map(seal_all, _batches(sorted(owned)))
-        rows = list(itertools.chain.from_iterable(batches))
-    return _body_parquet(rows)
+    with BlockBuilder(owned, keys, context) as builder:
+        return builder.finish() or memoryview(b"")
 
 
 def _batches(key_sets: list[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]:
@@ -184,7 +138,7 @@ def body_schema() -> pa.Schema:
     )
 
 
-def _body_parquet(rows: Iterable[_Row]) -> bytes:
+def _body_parquet(rows: Iterable[_Row]) -> memoryview:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -204,7 +158,7 @@ def _body_parquet(rows: Iterable[_Row]) -> bytes:
                 pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=2**30)
-    return sink.getvalue().to_pybytes()
+    return memoryview(sink.getvalue())
 
 
 def _row_groups(
@@ -222,7 +176,7 @@ def _row_groups(
         yield group
 
 
-def pin_bytes(key: str, data: bytes, retain_until_us: int) -> ObjectPin:
+def pin_bytes(key: str, data: bytes | memoryview, retain_until_us: int) -> ObjectPin:
     """The pin of an object's bytes."""
     return ObjectPin(
         key,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from logstore.errors import TamperingFound
-from logstore.formats.leaf import Leaf, parse
+from logstore.formats.group import Group
+from logstore.formats.leaf import Leaf, leaf_hashes, parse
 from logstore.formats.pins import (
     KIND,
     SUPPLEMENT,
@@ -15,7 +17,24 @@ from logstore.formats.pins import (
     from_clear,
     supplements_among,
 )
-from logstore.storage.wal import WalContent, read_wal, wal_files
+from logstore.storage.wal import groups_of, wal_files
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What ties a segment to a signed checkpoint behind it.
+
+    Attributes:
+        hashes: leaf hashes from the segment's end up to the checkpoint.
+        index: the record that pins the segment.
+        leaf: its leaf.
+        note: the signed checkpoint.
+    """
+
+    hashes: list[bytes]
+    index: int
+    leaf: bytes
+    note: bytes
 
 
 class Unsealed:
@@ -49,30 +68,34 @@ class Unsealed:
         """Supplements that unsealed records pin, oldest first."""
         return supplements_among(self._of_kind(SUPPLEMENT, 0))
 
-    def following(self, end: int, index: int) -> tuple[list[bytes], bytes]:
-        """Leaves from `end` on up to the first signed checkpoint that covers record `index`.
+    def following(self, end: int, index: int) -> Following:
+        """What follows a segment, up to the first signed checkpoint that covers record `index`.
+
+        Args:
+            end: index behind the segment.
+            index: of a record behind it.
 
         Raises:
             TamperingFound: there is none.
         """
-        leaves: list[bytes] = []
-        for content in self._contents(end):
-            for group in content.groups:
-                leaves += group.leaves
-                if group.end > index:
-                    return leaves, group.note
+        hashes: list[bytes] = []
+        for group in self._groups(end):
+            hashes += leaf_hashes(group.leaves)
+            if group.end > index:
+                leaf = group.leaves[index - group.first]
+                return Following(hashes, index, leaf, group.note)
         raise TamperingFound(f"record {index} was written but can not be read back")
 
     def _of_kind(self, kind: str, first: int) -> Iterator[Leaf]:
         mark = f'"kind":"{kind}"'.encode()
-        for content in self._contents(first):
-            for raw in (leaf for group in content.groups for leaf in group.leaves):
+        for group in self._groups(first):
+            for raw in group.leaves:
                 if mark in raw:
                     leaf = parse(raw)
                     if leaf.kind == kind:
                         yield leaf
 
-    def _contents(self, first: int) -> Iterator[WalContent]:
+    def _groups(self, first: int) -> Iterator[Group]:
         for path in wal_files(self._directory):
             if int(path.stem) >= first:
-                yield read_wal(path, self._origin)
+                yield from groups_of(path, self._origin)

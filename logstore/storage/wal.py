@@ -118,12 +118,37 @@ def read_wal(path: Path, origin: str) -> WalContent:
     """
     data = read_plain(path)
     head = frame.read(data)
-    if head is None or head.type != frame.WAL_HEADER:
-        raise TamperingFound(f"{path.name} does not start with a write-ahead header")
-    first = _header_first(head, origin, path)
-    groups, end = _groups(data, head.end, first, path)
+    first = _first_of(head, origin, path)
+    groups, end = _groups(data, head.end if head else 0, first, path)
     _refuse_damage(data, end, path)
     return WalContent(first, groups, end, len(data) - end)
+
+
+def groups_of(path: Path, origin: str) -> Iterator[Group]:
+    """The whole groups of a write-ahead file as it is now; each is read when it is asked for.
+
+    Raises:
+        TamperingFound: as `read_wal`; damage in the middle only once it is reached.
+    """
+    with open_plain(path) as file:
+        fd = file.fileno()
+        size = os.fstat(fd).st_size
+        head = _frame_at(fd, 0, size)
+        first = _first_of(head, origin, path)
+        at, index = head.end if head else 0, first
+        while (item := _frame_at(fd, at, size)) is not None:
+            group = _due(item, index, path)
+            yield group
+            at, index = at + item.end, group.end
+        _refuse_damage(os.pread(fd, size - at, at), 0, path, at)
+
+
+def _frame_at(fd: int, at: int, size: int) -> frame.Frame | None:
+    """The whole frame at an offset of a file of that size; its own offsets start at 0."""
+    length = frame.length(os.pread(fd, frame.HEADER.size, at))
+    if length is None or at + length > size:
+        return None
+    return frame.read(os.pread(fd, length, at))
 
 
 def groups_from(
@@ -173,15 +198,20 @@ def wal_files(directory: Path) -> list[Path]:
 def _groups(data: bytes, offset: int, index: int, path: Path) -> tuple[list[Group], int]:
     groups = []
     for item in _frames(data, offset):
-        group = parse_group(item.payload)
-        if item.type != frame.WAL_GROUP or group.first != index:
-            raise TamperingFound(
-                f"{path.name} holds a group from record {group.first} where {index} is due"
-            )
+        group = _due(item, index, path)
         groups.append(group)
         index = group.end
         offset = item.end
     return groups, offset
+
+
+def _due(item: frame.Frame, index: int, path: Path) -> Group:
+    group = parse_group(item.payload)
+    if item.type != frame.WAL_GROUP or group.first != index:
+        raise TamperingFound(
+            f"{path.name} holds a group from record {group.first} where {index} is due"
+        )
+    return group
 
 
 def _frames(data: bytes, offset: int) -> Iterator[frame.Frame]:
@@ -191,7 +221,10 @@ def _frames(data: bytes, offset: int) -> Iterator[frame.Frame]:
         raise TamperingFound(f"write-ahead log: {error}") from None
 
 
-def _header_first(head: frame.Frame, origin: str, path: Path) -> int:
+def _first_of(head: frame.Frame | None, origin: str, path: Path) -> int:
+    """Index of the first record, as a file's header says."""
+    if head is None or head.type != frame.WAL_HEADER:
+        raise TamperingFound(f"{path.name} does not start with a write-ahead header")
     try:
         fields = json.loads(bytes(head.payload))
         first = int(fields["first"])
@@ -202,4 +235,6 @@ def _header_first(head: frame.Frame, origin: str, path: Path) -> int:
     return first
 
 
-__all__ = ["NotDurable", "WalContent", "WalWriter", "groups_from", "read_wal", "wal_files"]
+__all__ = [
+    "NotDurable", "WalContent", "WalWriter", "groups_from", "groups_of", "read_wal", "wal_files",
+]  # fmt: skip

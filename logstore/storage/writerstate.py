@@ -269,10 +269,9 @@ class WriterState:
         self._disk.remove(old.path)
         self.waiting = [each for each in self.waiting if each.first != old.first]
 
-    def bodies(self, content: WalContent) -> list[memoryview | None]:
-        """Decrypted bodies of a write-ahead file."""
-        sealer = self._sealer(content.first)
-        return [body for group in content.groups for body in sealer.views(group)]
+    def opener(self, old: OldWal) -> Sealer:
+        """What decrypts the bodies of a write-ahead file that waits."""
+        return self._sealer(old.first)
 
     def close(self) -> None:
         """Close files."""

@@ -106,3 +106,28 @@ def test_following_ends_when_nobody_reads_any_more_even_if_nothing_comes(tmp_pat
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_sealing_that_was_stopped_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, logs = tmp_path / "evidence", tmp_path / "a.jsonl"
+    logs.write_text("".join(line(f"q{n}", f"a{n}", f"user{n}") + "\n" for n in range(20)))
+    assert main(["init", str(store), "--insecure-no-passphrase"]) == 0
+    assert main(["import", str(logs), "--store", str(store)]) == 0
+    told: list[tuple[int, int]] = []
+
+    def pressed(_: object, done: int, total: int) -> None:
+        told.append((done, total))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("console.progress.Progress.__call__", pressed)
+        assert main(["seal", "--store", str(store)]) == 130
+    assert told
+    assert "`aircon seal` finishes it" in capsys.readouterr().err
+    assert not list(store.rglob("seal-*.json"))
+    assert main(["seal", "--store", str(store)]) == 0
+    assert len(list(store.rglob("seal-*.json"))) == 1
+    assert len(list(store.rglob("*.parquet"))) == 2
+    assert main(["verify", "--store", str(store)]) == 0

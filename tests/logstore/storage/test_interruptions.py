@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.stores import TestStore, chat, texts
@@ -195,11 +196,11 @@ class FailsOnce(Log):
 
     failed = False
 
-    def seal(self, *, rotate: bool = True) -> list[SegmentPin]:
+    def seal(self, **how: Any) -> list[SegmentPin]:
         if not self.failed:
             self.failed = True
             raise NotDurable("no room for a segment")
-        return super().seal(rotate=rotate)
+        return super().seal(**how)
 
 
 def test_what_sealing_ran_into_is_not_said_of_a_record_that_is_stored(store: TestStore) -> None:

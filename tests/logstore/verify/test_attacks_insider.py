@@ -16,11 +16,11 @@ from support.evidence import Evidence, make_evidence, named
 from support.stores import TestStore, chat
 
 import logstore.storage.encoding
-import logstore.storage.sealing
 from logstore.formats.leaf import Leaf
 from logstore.formats.leaf import encode as encode_leaf
 from logstore.formats.record import Record
-from logstore.storage.segment import body_bytes, index_bytes
+from logstore.storage.indexing import IndexBuilder
+from logstore.storage.segment import BlockBuilder
 from logstore.verify.findings import Report
 
 MARK = 0x1122334455667788 >> 3
@@ -43,8 +43,9 @@ def forge_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Callable[[bytes], bytes]], Evidence]:
     def forge(change: Callable[[bytes], bytes]) -> Evidence:
+        finish = IndexBuilder.finish
         monkeypatch.setattr(
-            logstore.storage.sealing, "index_bytes", lambda *given: change(index_bytes(*given))
+            IndexBuilder, "finish", lambda builder: memoryview(change(bytes(finish(builder))))
         )
         return sealed(tmp_path)
 
@@ -56,11 +57,13 @@ def forge_body(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Callable[[bytes], bytes]], Evidence]:
     def forge(change: Callable[[bytes], bytes]) -> Evidence:
-        def made(*given: Any) -> bytes | None:
-            data = body_bytes(*given)
-            return None if data is None else change(data)
+        finish = BlockBuilder.finish
 
-        monkeypatch.setattr(logstore.storage.sealing, "body_bytes", made)
+        def made(*given: Any) -> memoryview | None:
+            data = finish(*given)
+            return None if data is None else memoryview(change(bytes(data)))
+
+        monkeypatch.setattr(BlockBuilder, "finish", made)
         return sealed(tmp_path)
 
     return forge

@@ -19,7 +19,7 @@ from logstore.errors import TamperingFound
 from logstore.formats import body
 from logstore.formats.pins import SupplementPin, to_clear
 from logstore.formats.record import Record
-from logstore.storage import bodies, segment
+from logstore.storage import bodies, indexing, segment
 from logstore.storage.log import Log, Survivor
 from logstore.storage.seal import Seal, parse_seal
 from logstore.storage.supplements import SupplementMaker
@@ -342,7 +342,7 @@ def test_a_list_that_a_signed_pin_falsifies_is_named(
 
     def act(log: Log, index: int) -> None:
         keep(log, index)
-        monkeypatch.setattr(segment, "supplements_among", lambda _: [])
+        monkeypatch.setattr(indexing, "supplements_among", lambda _: [])
         log.seal()
 
     evidence = forge(act)
