@@ -109,9 +109,13 @@ class IndexBuilder:
 
     def finish(self) -> memoryview:
         """The object, after `end`."""
+        import pyarrow as pa
+
         self._wait()
         self._writer.close()
-        return memoryview(self._sink.getvalue())
+        data = memoryview(self._sink.getvalue())
+        pa.default_memory_pool().release_unused()  # before the blocks need as much again
+        return data
 
     def _write(self) -> None:
         self._wait()

@@ -55,6 +55,9 @@ def hash_objects(
         if pin.body is not None:
             work.append((pin, pin.body, True))
 
+    # The largest first: otherwise one thread is left with a large object when the others are done.
+    work.sort(key=lambda item: item[1].size, reverse=True)
+
     def one(item: _Item) -> Finding | int:
         segment, pin, is_body = item
         data = open_object(store, pin, segment)
