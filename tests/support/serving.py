@@ -44,6 +44,15 @@ def new_store(base: Path) -> Path:
     return store
 
 
+def sql(store: Path, statement: str) -> list[dict[str, object]]:
+    """Ask a store, whether an endpoint runs on it or not."""
+    answer = aircon(
+        "sql", statement, "--store", store, "--insecure-no-passphrase", "--json", "--limit", "0"
+    )
+    assert answer.returncode == 0, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
 @dataclass
 class Serving:
     """A running endpoint.
@@ -76,12 +85,7 @@ class Serving:
 
     def sql(self, statement: str) -> list[dict[str, object]]:
         """Ask the store."""
-        answer = aircon(
-            "sql", statement, "--store", self.store, "--insecure-no-passphrase", "--json",
-            "--limit", "0",
-        )  # fmt: skip
-        assert answer.returncode == 0, answer.stderr
-        return [json.loads(line) for line in answer.stdout.splitlines()]
+        return sql(self.store, statement)
 
     def verify(self) -> subprocess.CompletedProcess[str]:
         """Verify the store, contents included."""

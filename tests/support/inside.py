@@ -1,0 +1,84 @@
+"""The endpoint's application inside the test's own process, over a small real store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from support.stores import TestStore
+
+from logstore.disk import Disk
+from logstore.receiving.app import Doors
+from logstore.receiving.endpoint import Endpoint
+from logstore.receiving.eventlog import EventLog
+from logstore.receiving.gate import OpenGate
+from logstore.receiving.limits import Limits
+from logstore.receiving.metrics import Metrics
+from logstore.receiving.stopping import StopFile
+from logstore.receiving.writing import Writer
+from logstore.storage.log import Log
+
+
+@dataclass
+class Inside:
+    """A running application.
+
+    Attributes:
+        store: what it writes to.
+        endpoint: its working part.
+        client: speaks with it.
+        said: lines of its event log.
+    """
+
+    store: TestStore
+    endpoint: Endpoint
+    client: httpx.AsyncClient
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> float:
+        """How many requests met a fault of ours."""
+        return self.endpoint.metrics.faults._value.get()
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """What its event log says of one kind."""
+        return [line for line in map(json.loads, self.said) if line["event"] == name]
+
+    async def until(self, good: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait for something, looking after the writer as the endpoint's upkeep does."""
+        async with asyncio.timeout(seconds):
+            while not good():
+                await self.endpoint.writer.revive()
+                await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def inside(
+    base: Path, *, limits: Limits | None = None, disk: Disk | None = None
+) -> AsyncIterator[Inside]:
+    """An application over a new store, or the one that is there."""
+    store = TestStore(base)
+    if not store.path.exists():
+        store.create().close()
+
+    def opening() -> Log:
+        return store.open(disk)
+
+    said: list[str] = []
+    events = EventLog(said.append)
+    endpoint = Endpoint(
+        Writer(opening, events.trouble), limits or Limits(min_free_bytes=0), Metrics()
+    )
+    endpoint.watch_space(base)
+    app = Doors(endpoint, OpenGate(), events, StopFile(None)).app()
+    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://endpoint") as client:
+        try:
+            yield Inside(store, endpoint, client, said)
+        finally:
+            await endpoint.close()
