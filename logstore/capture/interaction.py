@@ -19,7 +19,7 @@ Assurance = Literal["platform", "sdk", "caller"]
 """Who vouches for a value: the platform (IAM ARN, key alias), the SDK, or only the caller."""
 
 
-class Part(msgspec.Struct, omit_defaults=True):
+class Part(msgspec.Struct, omit_defaults=True, gc=False):
     """One part of a message (OpenTelemetry GenAI message part).
 
     Attributes:
@@ -38,7 +38,7 @@ class Part(msgspec.Struct, omit_defaults=True):
     mime_type: str | None = None
 
 
-class Message(msgspec.Struct, omit_defaults=True):
+class Message(msgspec.Struct, omit_defaults=True, gc=False):
     """One message of a conversation: role system, user, assistant or tool, and its parts."""
 
     role: str
@@ -46,7 +46,7 @@ class Message(msgspec.Struct, omit_defaults=True):
     finish_reason: str | None = None
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True, gc=False):
     """A person named by the source.
 
     Attributes:
@@ -60,7 +60,7 @@ class Subject(msgspec.Struct, frozen=True):
     assurance: Assurance
 
 
-class Interaction(msgspec.Struct, omit_defaults=True):
+class Interaction(msgspec.Struct, omit_defaults=True, gc=False):
     """One call to a model, tool, retriever or agent, normalised. Absent facts are None or empty.
 
     Attributes:

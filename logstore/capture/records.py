@@ -186,9 +186,13 @@ def _storable(value: object) -> object:
 
 
 def _limit_lists(clear: dict[str, ClearValue], refused: dict[str, object]) -> None:
-    lists = [(name, value) for name, value in clear.items() if type(value) is list]
-    if sum(len(value) for _, value in lists) < 64:  # 64 strings of 200 characters always fit
+    count = 0
+    for value in clear.values():
+        if type(value) is list:
+            count += len(value)
+    if count < 64:  # 64 strings of 200 characters always fit
         return
+    lists = [(name, value) for name, value in clear.items() if type(value) is list]
     sizes = {name: sum(len(str(item)) + 3 for item in value) for name, value in lists}
     while sum(sizes.values()) > MAX_LISTED:
         longest = max(sizes, key=lambda name: sizes[name])

@@ -106,6 +106,7 @@ _UNTYPED = {
     "inlineData": "blob",
     "fileData": "uri",
 }
+_CONTENT = frozenset({"content", "parts"})
 _CALL_ITEMS = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _RESULT_ITEMS = frozenset({"function_call_output", "custom_tool_call_output"})
 
@@ -131,6 +132,9 @@ def part_of(item: object) -> Part:
         return Part(kind, _said(item), id=_word(item, ("id",)), name=_word(item, ("name",)))
     if shape.type not in ("text", "reasoning"):
         item = _flattened(item)
+    if shape is _TEXT:  # nearly all parts
+        said = item.get("text")
+        return Part("text", as_text(item.get("content") if said is None else said))
     text = next((item[key] for key in shape.text if item.get(key) is not None), None)
     return Part(
         shape.type,
@@ -145,6 +149,10 @@ def message_of(item: object, role: str = "user") -> Message:
     """One message, choice or Responses item; `role` where it names none."""
     if not isinstance(item, dict):
         return Message(role, parts_of(item))
+    said = item.get("role")
+    if len(item) == 2 and isinstance(said, str) and said and _CONTENT & item.keys():
+        content = item.get("content", item.get("parts"))  # no other member: nearly all messages
+        return Message(ROLES.get(said, said), parts_of(content))
     inner = item.get("message")
     if isinstance(inner, dict):
         message = message_of(inner, role)
@@ -153,7 +161,7 @@ def message_of(item: object, role: str = "user") -> Message:
     kind = _word(item, ("type",))
     if kind in _CALL_ITEMS or kind in _RESULT_ITEMS or kind == "reasoning":
         return Message("tool" if kind in _RESULT_ITEMS else "assistant", [part_of(item)])
-    said = item.get("role") or (kind if kind in ROLES or kind in ("system", "tool") else None)
+    said = said or (kind if kind in ROLES or kind in ("system", "tool") else None)
     named = ROLES.get(said, said) if isinstance(said, str) else role
     return Message(
         named,

@@ -65,5 +65,5 @@ def first(source: dict[str, Any], keys: Iterable[str]) -> str | None:
 
 def subject(value: object, field: str, assurance: Assurance) -> list[Subject]:
     """One person as a list: empty when the source names none."""
-    found = identifier(value)
+    found = identifier(value) if value is not None else None
     return [] if found is None else [Subject(found, field, assurance)]

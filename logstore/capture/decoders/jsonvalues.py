@@ -69,7 +69,7 @@ def members_reader(*names: str) -> Callable[[bytes], dict[str, Any]]:
     What it reads is as `load_object` reads it, absent members as None. Worth it where a source
     repeats large tables in every record.
     """
-    shape = msgspec.defstruct("Members", [(name, Any, None) for name in names])
+    shape = msgspec.defstruct("Members", [(name, Any, None) for name in names], gc=False)
     decode, as_dict = msgspec.json.Decoder(shape).decode, msgspec.structs.asdict
 
     def read(raw: bytes) -> dict[str, Any]:

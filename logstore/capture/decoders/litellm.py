@@ -116,8 +116,9 @@ def _read_people(found: Interaction, log: Body, metadata: Body, parameters: Body
         *subject(safety, "model_parameters.safety_identifier", "caller"),
         *subject(metadata.get("user_api_key_user_id"), "user_api_key_user_id", "platform"),
         *subject(metadata.get("user_api_key_user_email"), "user_api_key_user_email", "platform"),
-        *people(requester, "requester_metadata"),
     ]
+    if requester:
+        named += people(requester, "requester_metadata")
     found.subjects = named
     trace = identifier(log.get("trace_id"))
     session = identifier(log.get("session_id")) or first(requester, SESSION_KEYS)

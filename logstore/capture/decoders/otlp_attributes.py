@@ -54,7 +54,7 @@ class Budget:
         return CUT
 
 
-class JsonAnyValue(msgspec.Struct, rename="camel"):
+class JsonAnyValue(msgspec.Struct, rename="camel", gc=False):
     """AnyValue in OTLP/JSON: at most one member is set; integers and floats may be strings."""
 
     string_value: str | None = None
@@ -66,20 +66,20 @@ class JsonAnyValue(msgspec.Struct, rename="camel"):
     bytes_value: str | None = None
 
 
-class JsonArray(msgspec.Struct):
+class JsonArray(msgspec.Struct, gc=False):
     """ArrayValue in OTLP/JSON."""
 
     values: list[JsonAnyValue | None] | None = None
 
 
-class JsonKeyValue(msgspec.Struct):
+class JsonKeyValue(msgspec.Struct, gc=False):
     """KeyValue in OTLP/JSON."""
 
     key: str = ""
     value: JsonAnyValue | None = None
 
 
-class JsonKeyValues(msgspec.Struct):
+class JsonKeyValues(msgspec.Struct, gc=False):
     """KeyValueList in OTLP/JSON."""
 
     values: list[JsonKeyValue] | None = None

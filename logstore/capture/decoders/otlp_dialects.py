@@ -78,7 +78,10 @@ _PREFIXES = (
     ("traceloop.", "traceloop"),
     ("gen_ai.", "gen_ai"),
 )
+_PREFIXED = tuple(prefix for prefix, _ in _PREFIXES)
 _SCOPES = (("com.anthropic.", "anthropic"), ("litellm", "litellm"))
+_SCOPED = tuple(prefix for prefix, _ in _SCOPES)
+_FINISHING = tuple((each.name, each.finish) for each in DIALECTS if each.finish is not None)
 # What a dialect that is not the span's own may have left to read, by the first word of its keys.
 _TRACES = {
     "openinference": {"input", "output", "llm", "embedding", "retrieval"},
@@ -115,14 +118,15 @@ def read_attributes(found: Found, attributes: Attributes) -> None:
 
 def dialect_of(attributes: Attributes, scope: str) -> str:
     """The name of the dialect a span is written in; empty when it is no AI operation."""
-    for prefix, name in _SCOPES:
+    for prefix, name in _SCOPES if scope.startswith(_SCOPED) else ():
         if scope.startswith(prefix):
             return name
     for mark, name in _MARKS:
         if mark in attributes:
             return name
-    for prefix, name in _PREFIXES:
-        if any(key.startswith(prefix) for key in attributes):
+    found = {key for key in attributes if key.startswith(_PREFIXED)}
+    for prefix, name in _PREFIXES if found else ():
+        if any(key.startswith(prefix) for key in found):
             return name
     return ""
 
@@ -132,13 +136,13 @@ def finish(found: Found, dialect: str) -> None:
     words = {key.partition(".")[0] for key in found.extra}
     words.update(found.trees)
     partial = "event_input" in found.facts or "event_output" in found.facts
-    for each in DIALECTS:
-        if each.finish is not None and (
-            each.name == dialect
-            or (partial and each.name == "gen_ai_legacy")
-            or not words.isdisjoint(_TRACES.get(each.name, ()))
+    for name, read_rest in _FINISHING:
+        if (
+            name == dialect
+            or (partial and name == "gen_ai_legacy")
+            or not words.isdisjoint(_TRACES.get(name, ()))
         ):
-            each.finish(found, RANK[each.name])
+            read_rest(found, RANK[name])
     _tool(found)
     found.settle_content()
 
@@ -186,12 +190,12 @@ def build(found: Found, base: dict[str, Any]) -> Interaction:
     params: dict[str, object] = {}
     usage: dict[str, int] = {}
     for place, value in found.facts.items():
-        if place.startswith("params."):
+        if place in _FIELDS:
+            fields[place] = value
+        elif place.startswith("params."):
             params[place[7:]] = value
         elif place.startswith("usage."):
             usage[place[6:]] = value
-        elif place in _FIELDS:
-            fields[place] = value
     if "operation" not in found.facts and fields["dialect"] and _is_call(found):
         fields["operation"] = "chat"  # Traceloop does not name its Responses calls
     fields["params"] = params

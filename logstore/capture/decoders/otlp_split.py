@@ -273,14 +273,14 @@ def _top_field(stream: BinaryIO, key: bytes) -> bytes | None:
 # --- JSON ---
 
 
-class _SpanHead(msgspec.Struct, rename="camel"):
+class _SpanHead(msgspec.Struct, rename="camel", gc=False):
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
     attributes: list[_Pair] | None = None
 
 
-class _Pair(msgspec.Struct):
+class _Pair(msgspec.Struct, gc=False):
     key: str = ""
     value: msgspec.Raw = msgspec.Raw(b"null")
 

@@ -12,7 +12,7 @@ Attributes = dict[str, object]
 """Attribute name to value: str, bool, int, float, list, dict or None; bytes stand as base64."""
 
 
-class Origin(msgspec.Struct):
+class Origin(msgspec.Struct, gc=False):
     """Who emitted the telemetry.
 
     Attributes:
@@ -30,7 +30,7 @@ class Origin(msgspec.Struct):
     schema_url: str = ""
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """A span event; `time_ns` is nanoseconds since 1970 UTC, 0 when unset."""
 
     name: str
@@ -38,7 +38,7 @@ class Event(msgspec.Struct):
     attributes: Attributes = {}
 
 
-class Link(msgspec.Struct):
+class Link(msgspec.Struct, gc=False):
     """A link to another span; ids are lower-case hex."""
 
     trace_id: str
@@ -46,7 +46,7 @@ class Link(msgspec.Struct):
     attributes: Attributes = {}
 
 
-class Span(msgspec.Struct):
+class Span(msgspec.Struct, gc=False):
     """One span. Ids are lower-case hex, empty when unset; times are nanoseconds, 0 when unset.
 
     Attributes:
@@ -73,7 +73,7 @@ class Span(msgspec.Struct):
     clipped: bool = False
 
 
-class LogRecord(msgspec.Struct):
+class LogRecord(msgspec.Struct, gc=False):
     """One log record, with the same conventions as `Span`.
 
     Attributes:
