@@ -200,7 +200,8 @@ class _Workers:
             worker.close()
 
     def _greet(self, worker: _Worker) -> None:
-        if worker.hear() == HELLO:
+        heard = worker.hear()
+        if heard is not None and bytes(heard) == HELLO:
             self._free.put(worker)
             self.ready += 1
 
@@ -245,7 +246,7 @@ class _Worker:
             return None
         return answer if answer is not None and len(answer) == len(chunk.items) else None
 
-    def hear(self) -> bytes | None:
+    def hear(self) -> bytearray | None:
         """Its next message; None when it is dead."""
         try:
             return decodeworker.receive(self._said)

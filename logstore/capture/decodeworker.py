@@ -29,6 +29,9 @@ HELLO = b"aircon decodes"
 LENGTH = 4
 """Bytes of a message's length."""
 
+MAX_MESSAGE = 2**28
+"""Longest message in bytes; whoever claims a longer one talks nonsense."""
+
 
 class Chunk(msgspec.Struct, array_like=True):
     """Items to decode.
@@ -59,7 +62,7 @@ def encode_chunk(chunk: Chunk) -> bytes:
     return _encoder.encode(chunk)
 
 
-def read_answer(message: bytes) -> Answer:
+def read_answer(message: bytes | bytearray) -> Answer:
     """What a worker answered.
 
     Raises:
@@ -68,7 +71,7 @@ def read_answer(message: bytes) -> Answer:
     return _read_answer(message)
 
 
-def answer(message: bytes) -> bytes:
+def answer(message: bytes | bytearray) -> bytes:
     """What a worker answers to a chunk."""
     chunk = _read_chunk(message)
     records: Answer = [
@@ -93,14 +96,15 @@ def send(stream: FileIO, message: bytes) -> None:
             left = left[stream.write(left) :]
 
 
-def receive(stream: FileIO) -> bytes | None:
-    """Read one message; None at the end, or when the other side died within one.
+def receive(stream: FileIO) -> bytearray | None:
+    """Read one message; None at the end, when the other side died within one, or over the cap.
 
     Raises:
         OSError: the pipe cannot be read.
     """
     head = _exactly(stream, LENGTH)
-    return None if head is None else _exactly(stream, int.from_bytes(head, "big"))
+    size = MAX_MESSAGE + 1 if head is None else int.from_bytes(head, "big")
+    return None if size > MAX_MESSAGE else _exactly(stream, size)
 
 
 def serve() -> None:
@@ -126,7 +130,7 @@ def _is_sendable(record: Record | str | None) -> bool:
     return True
 
 
-def _exactly(stream: FileIO, size: int) -> bytes | None:
+def _exactly(stream: FileIO, size: int) -> bytearray | None:
     data = bytearray(size)
     left = memoryview(data)
     while left:
@@ -134,4 +138,4 @@ def _exactly(stream: FileIO, size: int) -> bytes | None:
         if not count:
             return None
         left = left[count:]
-    return bytes(data)
+    return data

@@ -147,6 +147,7 @@ BROKEN = {
     "dies of its first chunk": "w(HELLO); r(); os.kill(os.getpid(), 9)",
     "dies while it answers": "w(HELLO); r(); os.write(1, b'\\0\\0\\1\\0abc')",
     "answers nonsense": "w(HELLO)\nwhile r(): w(b'\\xc1nonsense')",
+    "answers without end": "w(HELLO)\nwhile r(): os.write(1, b'\\xff' * 99)",
     "answers too little": "w(HELLO)\nwhile r(): w(b'\\x90')",
 }
 
