@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from console import output
 from console.output import Painted, Style
@@ -12,8 +12,10 @@ from console.progress import Progress
 from logstore.errors import CannotJudge
 
 if TYPE_CHECKING:
-    from console.opening import OpenStore
     from console.tui.session import Verdict
+    from logstore.formats.policy import Policy
+    from logstore.keys.keystore import KeyStore
+    from logstore.storage.places import Places
     from logstore.verify.findings import LogSummary, Report, Severity
 
 _WORDS: dict[int, tuple[str, Style]] = {
@@ -26,8 +28,27 @@ _SHOWN = 200
 _LATEST = 253_402_300_800  # the year 10000
 
 
+class Verifiable(Protocol):
+    """A store, and what of it is open."""
+
+    @property
+    def places(self) -> Places:
+        """Where everything lies."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """Whom to trust."""
+        ...
+
+    @property
+    def keys(self) -> KeyStore | None:
+        """The key store; None where contents stay closed."""
+        ...
+
+
 def verify(
-    store: OpenStore, *, quick: bool, workers: int | None = None, witnessed_only: bool = False
+    store: Verifiable, *, quick: bool, workers: int | None = None, witnessed_only: bool = False
 ) -> Report:
     """Verify a store with a progress line; with content where its keys are open."""
     from logstore.verify.verifier import verify_store
@@ -47,7 +68,7 @@ def verify(
 
 
 def verdict(
-    store: OpenStore, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+    store: Verifiable, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
 ) -> Verdict:
     """Verify for the console.
 

@@ -14,19 +14,17 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 from logstore.disk import Disk
 from logstore.errors import AirconError, CannotJudge, TamperingFound
 from logstore.formats.cosigned import Cosigned, open_cosigned
-from logstore.formats.policy import NO_QUORUM
+from logstore.formats.policy import NO_QUORUM, Policy
 from logstore.storage import layout
 from logstore.storage.blobs import LocalBlobs
 from logstore.storage.lease import Lease
-from logstore.storage.treeproofs import root_at
-
-if TYPE_CHECKING:
-    from logstore.storage.reader import LogReader
+from logstore.storage.treeproofs import TreeSource, root_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,34 @@ class Witnessed:
     times: dict[str, int] = field(default_factory=dict)
 
 
+class CosignedLog(TreeSource, Protocol):
+    """The log that cosigned checkpoints are checked against."""
+
+    @property
+    def store(self) -> Path:
+        """The store's directory."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """Whom the caller trusts."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Records readable."""
+        ...
+
+
 class CosignedShelf:
     """The cosigned checkpoints of the log that a reader reads; remembers what it checked."""
 
-    def __init__(self, reader: LogReader) -> None:
+    def __init__(self, reader: CosignedLog) -> None:
         self._reader = reader
         self._blobs = LocalBlobs(reader.store, Disk(immutable=False))
         self._known: dict[str, Cosigned | None] = {}
