@@ -9,14 +9,14 @@ from logstore.errors import FormatError
 from logstore.formats.record import Record
 
 
-def recorded(item: Item, *, source: str, by: str, seq: int) -> Record | str:
+def recorded(item: Item, *, source: str, by: str, seq: int | None) -> Record | str:
     """The record of an item, or why there is none as a slug (`Bad.reason`).
 
     Args:
         item: the evidence.
         source: importer or sender; never a person.
         by: operator or service identity that writes the record.
-        seq: number of the item in its source.
+        seq: number of the item in its source; None where the source does not count.
     """
     try:
         found = DECODERS[item.format](item.raw)

@@ -15,11 +15,10 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from logstore.capture.decoding import recorded
 from logstore.capture.items import Bad, Item
-from logstore.capture.records import to_record, to_rejected
-from logstore.capture.registry import DECODERS
+from logstore.capture.records import to_rejected
 from logstore.capture.unfolding import TOO_FAR, bounded
-from logstore.errors import FormatError
 from logstore.formats.body import MAX_CONTENT
 from logstore.formats.record import Record
 from logstore.receiving.arriving import Arrival, is_unreadable, pieces
@@ -112,13 +111,10 @@ class Intake:
 def _record(piece: Item | Bad, source: str, seq: int | None) -> tuple[Record, str | None]:
     """The record of one piece, and why it is only opaque evidence if it is."""
     if isinstance(piece, Item):
-        try:
-            found = DECODERS[piece.format](piece.raw)
-            return to_record(piece, found, source=source, by=_BY, seq=seq), None
-        except Exception as error:  # noqa: BLE001 - evidence is kept, whatever a decoder does
-            known = isinstance(error, FormatError)
-            reason = f"not-{piece.format}" if known else "decoder-failed"
-            piece = Bad(piece.raw, piece.where, reason)
+        made = recorded(piece, source=source, by=_BY, seq=seq)
+        if isinstance(made, Record):
+            return made, None
+        piece = Bad(piece.raw, piece.where, made)
     return opaque(piece, source, seq), piece.reason
 
 
