@@ -6,12 +6,15 @@ embeddings have no answer, and only OpenAI's chat completions have a system fing
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from logstore.capture.decoders.dialect_gen_ai import REFERENCES
 from logstore.capture.decoders.otlp_operations import ANSWERS, MODEL_CALLS
 from logstore.capture.interaction import Interaction
 
 _FINGERPRINTED = frozenset({"openai", "azure", "azure.ai.openai", "az.ai.openai", None})
 _REFERENCES = frozenset(REFERENCES)
+_RATES = ("sampling_rate", "sampling.rate", "sampling.probability", "SampleRate", "sampler.param")
 # Langfuse and MLflow often do not say why an answer stopped; its absence proves nothing there.
 _SAYS_WHY = frozenset(
     {"gen_ai", "gen_ai_legacy", "openinference", "traceloop", "anthropic", "litellm"}
@@ -26,10 +29,10 @@ def is_aborted(made: Interaction) -> bool:
     return not reasons or "error" in reasons
 
 
-def gaps(made: Interaction, dropped: tuple[str, ...], trace_state: str) -> list[str]:
+def gaps(made: Interaction, dropped: Iterable[str], trace_state: str) -> list[str]:
     """The gaps of a span, sorted; `dropped` and `trace_state` are the span's own."""
     found = {f"dropped-{what}" for what in dropped}
-    if _thinned(trace_state):
+    if _thinned(trace_state) or any(_is_rate(made.extra.get(name)) for name in _RATES):
         found.add("sampled")
     if made.start_us is None:
         found.add("no-time")
@@ -82,11 +85,27 @@ def _content(made: Interaction) -> set[str]:
 
 
 def _thinned(trace_state: str) -> bool:
-    """Whether the tracestate says that spans like this one were dropped (OTel: ot=th:...)."""
+    """Whether the tracestate says that spans like this one were dropped.
+
+    OpenTelemetry's ``ot=th:<threshold>``, and before 2024 ``ot=p:<power of two>``.
+    """
     for entry in trace_state.split(",")[:32]:
         key, _, value = entry.strip().partition("=")
         if key == "ot":
-            return any(
-                part.startswith("th:") and part[3:].strip("0") != "" for part in value.split(";")
-            )
+            return any(_thins(part) for part in value.split(";"))
     return False
+
+
+def _thins(part: str) -> bool:
+    name, _, value = part.partition(":")
+    return value.strip("0") != "" if name == "th" else name == "p" and value not in ("", "0")
+
+
+def _is_rate(value: object) -> bool:
+    """Whether a number says that one call stands for several: 0.1 of all, or one in 10."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        return 0 < float(value) != 1
+    except (ValueError, OverflowError):
+        return False

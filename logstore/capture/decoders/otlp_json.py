@@ -18,7 +18,7 @@ from logstore.capture.decoders.otlp_attributes import (
     json_value,
 )
 from logstore.capture.decoders.otlp_protobuf import MAX_EVENTS
-from logstore.capture.decoders.otlp_telemetry import Event, Link, LogRecord, Origin, Span
+from logstore.capture.decoders.otlp_telemetry import Event, Link, LogRecord, Origin, Span, some
 from logstore.errors import FormatError
 
 _KINDS = {
@@ -32,26 +32,30 @@ _KINDS = {
 _STATUS = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 
 
-class _Resource(msgspec.Struct, gc=False):
+class _Resource(msgspec.Struct, rename="camel", gc=False):
     attributes: list[JsonKeyValue] | None = None
+    dropped_attributes_count: int | str | None = None
 
 
-class _Scope(msgspec.Struct, gc=False):
+class _Scope(msgspec.Struct, rename="camel", gc=False):
     name: str | None = None
     version: str | None = None
     attributes: list[JsonKeyValue] | None = None
+    dropped_attributes_count: int | str | None = None
 
 
 class _Event(msgspec.Struct, rename="camel", gc=False):
     name: str | None = None
     time_unix_nano: int | str | None = None
     attributes: list[JsonKeyValue] | None = None
+    dropped_attributes_count: int | str | None = None
 
 
 class _Link(msgspec.Struct, rename="camel", gc=False):
     trace_id: str | None = None
     span_id: str | None = None
     attributes: list[JsonKeyValue] | None = None
+    dropped_attributes_count: int | str | None = None
 
 
 class _Status(msgspec.Struct, gc=False):
@@ -75,6 +79,7 @@ class _Span(msgspec.Struct, rename="camel", gc=False):
     dropped_attributes_count: int | str | None = None
     dropped_events_count: int | str | None = None
     dropped_links_count: int | str | None = None
+    flags: int | str | None = None
 
 
 class _Log(msgspec.Struct, rename="camel", gc=False):
@@ -87,6 +92,7 @@ class _Log(msgspec.Struct, rename="camel", gc=False):
     attributes: list[JsonKeyValue] | None = None
     body: JsonAnyValue | None = None
     dropped_attributes_count: int | str | None = None
+    flags: int | str | None = None
 
 
 class _ScopeSpans(msgspec.Struct, rename="camel", gc=False):
@@ -141,9 +147,9 @@ def read_span(raw: bytes) -> Span:
         if len(scope.spans) == 1:
             budget = Budget()
             url = scope.schema_url or resource.schema_url
-            return _span(
-                scope.spans[0], _origin(resource.resource, scope.scope, url, budget), budget
-            )
+            origin = _origin(resource.resource, scope.scope, url, budget)
+            around = _around(resource.resource, scope.scope)
+            return _span(scope.spans[0], origin, budget, around)
     raise FormatError("an OTLP/JSON trace export request that does not hold exactly one span")
 
 
@@ -164,7 +170,8 @@ def read_log(raw: bytes) -> LogRecord:
             budget = Budget()
             url = scope.schema_url or resource.schema_url
             origin = _origin(resource.resource, scope.scope, url, budget)
-            return _log(scope.log_records[0], origin, budget)
+            around = _around(resource.resource, scope.scope)
+            return _log(scope.log_records[0], origin, budget, around)
     raise FormatError("an OTLP/JSON logs export request that does not hold exactly one record")
 
 
@@ -181,7 +188,14 @@ def _origin(
     )
 
 
-def _span(span: _Span, origin: Origin, budget: Budget) -> Span:
+def _around(resource: _Resource | None, scope: _Scope | None) -> dict[str, int]:
+    return {
+        "resource-attributes": integer(resource.dropped_attributes_count) if resource else 0,
+        "scope-attributes": integer(scope.dropped_attributes_count) if scope else 0,
+    }
+
+
+def _span(span: _Span, origin: Origin, budget: Budget, around: dict[str, int]) -> Span:
     status = span.status or _Status()
     events = span.events or []
     links = span.links or []
@@ -200,7 +214,8 @@ def _span(span: _Span, origin: Origin, budget: Budget) -> Span:
         links=[_link(link, budget) for link in links[:MAX_EVENTS]],
         status=_enum(status.code, _STATUS),
         status_message=status.message or "",
-        dropped=_dropped(span),
+        dropped=some(_dropped(span) | around),
+        flags=integer(span.flags),
         clipped=budget.clipped or max(len(events), len(links)) > MAX_EVENTS,
     )
 
@@ -215,16 +230,18 @@ def _link(link: _Link, budget: Budget) -> Link:
     return Link(hex_id(link.trace_id, 16), hex_id(link.span_id, 8), attributes)
 
 
-def _dropped(span: _Span) -> tuple[str, ...]:
-    counts = (
-        ("attributes", span.dropped_attributes_count),
-        ("events", span.dropped_events_count),
-        ("links", span.dropped_links_count),
-    )
-    return tuple(name for name, count in counts if integer(count))
+def _dropped(span: _Span) -> dict[str, int]:
+    events, links = span.events or [], span.links or []
+    return {
+        "attributes": integer(span.dropped_attributes_count),
+        "events": integer(span.dropped_events_count),
+        "links": integer(span.dropped_links_count),
+        "event-attributes": sum(integer(each.dropped_attributes_count) for each in events),
+        "link-attributes": sum(integer(each.dropped_attributes_count) for each in links),
+    }
 
 
-def _log(log: _Log, origin: Origin, budget: Budget) -> LogRecord:
+def _log(log: _Log, origin: Origin, budget: Budget, around: dict[str, int]) -> LogRecord:
     attributes = from_json(log.attributes, budget)
     body = json_value(log.body, budget)
     return LogRecord(
@@ -236,7 +253,8 @@ def _log(log: _Log, origin: Origin, budget: Budget) -> LogRecord:
         span_id=hex_id(log.span_id, 8),
         attributes=attributes,
         body=body,
-        dropped=("attributes",) if integer(log.dropped_attributes_count) else (),
+        dropped=some({"attributes": integer(log.dropped_attributes_count)} | around),
+        flags=integer(log.flags),
         clipped=budget.clipped,
     )
 

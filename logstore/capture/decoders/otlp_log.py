@@ -62,6 +62,10 @@ def interaction(log: LogRecord, format_name: str) -> Interaction:
     read_origin(found, log.origin)
     found.keep("event.name", event)
     found.keep("severity", log.severity)
+    if log.dropped:
+        found.extra["dropped"] = dict(log.dropped)
+    if log.flags:
+        found.extra["trace_flags"] = f"{log.flags & 0xFF:02x}"
     base = {
         "format": format_name,
         "dialect": "gen_ai_legacy" if partial else dialect,

@@ -15,7 +15,7 @@ from logstore.capture.decoders.otlp_attributes import (
     hex_of,
     protobuf_value,
 )
-from logstore.capture.decoders.otlp_telemetry import Event, Link, LogRecord, Origin, Span
+from logstore.capture.decoders.otlp_telemetry import Event, Link, LogRecord, Origin, Span, some
 from logstore.errors import FormatError
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def read_span(raw: bytes) -> Span:
             budget = Budget()
             url = scope.schema_url or resource.schema_url
             origin = _origin(resource.resource, scope.scope, url, budget)
-            return _span(scope.spans[0], origin, budget)
+            around = (resource.resource, scope.scope)
+            return _span(scope.spans[0], origin, budget, _around(*around))
     raise FormatError("an OTLP trace export request that does not hold exactly one span")
 
 
@@ -87,7 +88,8 @@ def read_log(raw: bytes) -> LogRecord:
             budget = Budget()
             url = scope.schema_url or resource.schema_url
             origin = _origin(resource.resource, scope.scope, url, budget)
-            return _log(scope.log_records[0], origin, budget)
+            around = (resource.resource, scope.scope)
+            return _log(scope.log_records[0], origin, budget, _around(*around))
     raise FormatError("an OTLP logs export request that does not hold exactly one record")
 
 
@@ -103,7 +105,14 @@ def _origin(
     )
 
 
-def _span(span: trace_pb2.Span, origin: Origin, budget: Budget) -> Span:
+def _around(resource: Resource, scope: InstrumentationScope) -> dict[str, int]:
+    return {
+        "resource-attributes": resource.dropped_attributes_count,
+        "scope-attributes": scope.dropped_attributes_count,
+    }
+
+
+def _span(span: trace_pb2.Span, origin: Origin, budget: Budget, around: dict[str, int]) -> Span:
     events = [
         Event(event.name, event.time_unix_nano, from_protobuf(event.attributes, budget))
         for event in span.events[:MAX_EVENTS]
@@ -128,21 +137,25 @@ def _span(span: trace_pb2.Span, origin: Origin, budget: Budget) -> Span:
         links=links,
         status=span.status.code,
         status_message=span.status.message,
-        dropped=_dropped(span),
+        dropped=some(_dropped(span) | around),
+        flags=span.flags,
         clipped=budget.clipped or max(len(span.events), len(span.links)) > MAX_EVENTS,
     )
 
 
-def _dropped(span: trace_pb2.Span) -> tuple[str, ...]:
-    counts = (
-        ("attributes", span.dropped_attributes_count),
-        ("events", span.dropped_events_count),
-        ("links", span.dropped_links_count),
-    )
-    return tuple(name for name, count in counts if count)
+def _dropped(span: trace_pb2.Span) -> dict[str, int]:
+    return {
+        "attributes": span.dropped_attributes_count,
+        "events": span.dropped_events_count,
+        "links": span.dropped_links_count,
+        "event-attributes": sum(event.dropped_attributes_count for event in span.events),
+        "link-attributes": sum(link.dropped_attributes_count for link in span.links),
+    }
 
 
-def _log(log: logs_pb2.LogRecord, origin: Origin, budget: Budget) -> LogRecord:
+def _log(
+    log: logs_pb2.LogRecord, origin: Origin, budget: Budget, around: dict[str, int]
+) -> LogRecord:
     attributes = from_protobuf(log.attributes, budget)
     body = protobuf_value(log.body, budget)
     return LogRecord(
@@ -154,6 +167,7 @@ def _log(log: logs_pb2.LogRecord, origin: Origin, budget: Budget) -> LogRecord:
         span_id=hex_of(log.span_id),
         attributes=attributes,
         body=body,
-        dropped=("attributes",) if log.dropped_attributes_count else (),
+        dropped=some({"attributes": log.dropped_attributes_count} | around),
+        flags=log.flags,
         clipped=budget.clipped,
     )

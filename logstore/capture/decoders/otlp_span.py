@@ -125,6 +125,10 @@ def _keep_rest(found: Found, span: Span) -> None:
     if 0 < span.kind < len(_KINDS):
         found.extra["span.kind"] = _KINDS[span.kind]
     found.keep("trace_state", span.trace_state)
+    if span.dropped:
+        found.extra["dropped"] = dict(span.dropped)
+    if span.flags:
+        found.extra["trace_flags"] = f"{span.flags & 0xFF:02x}"
     if span.links:
         found.extra["links"] = [
             {"trace_id": link.trace_id, "span_id": link.span_id, **link.attributes}

@@ -51,7 +51,9 @@ class Span(msgspec.Struct, gc=False):
 
     Attributes:
         status: 0 unset, 1 ok, 2 error.
-        dropped: which of ``attributes``, ``events``, ``links`` the SDK says it dropped.
+        dropped: how many ``attributes``, ``events``, ``links``, ``event-attributes`` ... the SDK
+            says it dropped; only what is not 0.
+        flags: W3C trace flags and what OTLP adds to them, 0 when unset.
         clipped: our own caps cut a value.
     """
 
@@ -69,7 +71,8 @@ class Span(msgspec.Struct, gc=False):
     links: list[Link] = []
     status: int = 0
     status_message: str = ""
-    dropped: tuple[str, ...] = ()
+    dropped: dict[str, int] = {}
+    flags: int = 0
     clipped: bool = False
 
 
@@ -90,5 +93,11 @@ class LogRecord(msgspec.Struct, gc=False):
     span_id: str = ""
     attributes: Attributes = {}
     body: object = None
-    dropped: tuple[str, ...] = ()
+    dropped: dict[str, int] = {}
+    flags: int = 0
     clipped: bool = False
+
+
+def some(counts: dict[str, int]) -> dict[str, int]:
+    """Those counts that are not 0."""
+    return {name: count for name, count in counts.items() if count > 0}
