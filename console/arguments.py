@@ -34,7 +34,7 @@ class Argument:
     @property
     def takes_value(self) -> bool:
         """Whether a word follows the option."""
-        return self.is_option and self.options.get("action") is None
+        return self.is_option and self.options.get("action") in (None, "append")
 
 
 @dataclass(frozen=True, slots=True)

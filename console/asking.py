@@ -65,7 +65,7 @@ def wanted(args: Namespace, now_us: int) -> Filter:
     Raises:
         UsageError: a time that is none.
     """
-    from logstore.query.filters import Filter, parse_filter
+    from logstore.query.filters import Filter
 
     given = {name: getattr(args, name) for name in _NAMES if getattr(args, name)}
     given["kind"] = _INTERACTION if args.kind is None else given.get("kind")
@@ -79,9 +79,20 @@ def wanted(args: Namespace, now_us: int) -> Filter:
         errors_only=args.errors,
         **given,
     )
-    since = parse_filter(_timed("since", args.since), now_us).since_us
-    until = parse_filter(_timed("until", args.until), now_us).until_us
+    since, until = period(args, now_us)
     return replace(found, since_us=since, until_us=until)
+
+
+def period(args: Namespace, now_us: int) -> tuple[int | None, int | None]:
+    """`--since`, inclusive, and `--until`, exclusive, in microseconds since 1970 UTC.
+
+    Raises:
+        UsageError: a time that is none.
+    """
+    from logstore.query.filters import parse_filter
+
+    since = parse_filter(_timed("since", args.since), now_us).since_us
+    return since, parse_filter(_timed("until", args.until), now_us).until_us
 
 
 def _timed(key: str, said: str | None) -> str:
@@ -122,6 +133,7 @@ def detail_object(detail: Detail, *, raw: bool) -> dict[str, Any]:
         "unreadable": detail.unreadable,
         "verified_to": detail.verified_to,
         "same_call": detail.same_call,
+        "counted": detail.same.primary,
         "hidden": [
             {"kind": each.kind, "at": each.at, "length": each.length, "text": each.text}
             for text in _texts(detail)

@@ -90,7 +90,8 @@ imported before adds nothing, unless --again; standard input is taken anew each 
 
   aircon import export.jsonl.gz
   aircon import logs/ more/traces.json
-  kubectl logs gateway | aircon import -""",
+  kubectl logs gateway | aircon import -
+  aircon import spans.jsonl --fetch-from s3://ai-content/prompts/""",
         (
             Argument(
                 ("paths",),
@@ -104,6 +105,14 @@ imported before adds nothing, unless --again; standard input is taken anew each 
                 metavar="DIR",
                 completes="directory",
                 help="where refused lines are kept; else STORE.rejects beside the store",
+            ),
+            value(
+                "--fetch-from",
+                metavar="LOCATION",
+                action="append",
+                default=[],
+                help="also seal content that records only point at, from below this place:"
+                " file:///dir/, s3://bucket/prefix/ or https://host/path/; may be repeated",
             ),
             *_OPEN,
             JSON,
@@ -290,6 +299,46 @@ The result says up to which record it was verified.
         ),
         _ASK,
         "sql",
+    ),
+    Command(
+        "reconcile",
+        "count the calls that one source has and another lacks",
+        """
+Compares the log with a second source, for example a gateway's log or an export of the provider, in
+any format that `aircon import` reads; nothing of it is stored. A call is in both when a response
+id, call or request id, or trace and span id is the same. What is left is paired by model, token
+counts and a time within two seconds, and counted apart as likely. Records of one call count once.
+Exit code 0: neither side lacks a call. 7: one does. 2: part of the file could not be compared.
+The comparison is itself recorded: who, with what, and why (--reason).
+
+  aircon reconcile --against gateway.jsonl --since 2d
+  aircon reconcile --against exports/ --source live/app --by model
+  aircon reconcile --against gateway.jsonl --missing --csv > missing.csv
+  aircon reconcile --between live/gateway live/app""",
+        (
+            value(
+                "--against", metavar="FILE|DIR", completes="file",
+                help="the other source; - for standard input",
+            ),
+            value(
+                "--between", metavar="SOURCE", nargs=2,
+                help="compare two sources of this log instead",
+            ),
+            value("--source", help="of the log, only this source and those below it"),
+            value("--since", metavar="WHEN", help="calls from here on: 2026-11-20, 2h ago as 2h"),
+            value("--until", metavar="WHEN", help="likewise; a bare date includes that day"),
+            value(
+                "--by", choices=("hour", "model"), metavar="WHAT",
+                help="count per hour or per model (hour)",
+            ),
+            flag("--missing", help="list the calls that one side lacks, instead of counting"),
+            value("--limit", "-n", metavar="N", type=int, help="list at most N (1000; 0: all)"),
+            *_OPEN,
+            REASON,
+            *ROWS,
+        ),
+        _ASK,
+        "reconcile",
     ),
     Command(
         "console",

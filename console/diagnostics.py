@@ -38,6 +38,7 @@ USAGE = 3
 BUSY = 4
 NOT_DURABLE = 5
 LINES_REFUSED = 6
+DIFFERENT = 7
 INTERNAL = 70
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -76,6 +77,7 @@ EXIT_CODES = (
         "lines-refused",
         "Import: some lines could not be read and are in the rejects file; the rest is stored.",
     ),
+    ExitCode(DIFFERENT, "different", "Reconcile: one source has calls that the other lacks."),
     ExitCode(INTERNAL, "internal", "A fault in aircon itself."),
     ExitCode(INTERRUPTED, "interrupted", "Stopped with Ctrl-C."),
     ExitCode(PIPE_CLOSED, "pipe-closed", "The reader of the output went away."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from console.progress import Progress
 from logstore.errors import UsageError
 
 if TYPE_CHECKING:
+    from logstore.capture.fetching import CompletingLog
     from logstore.capture.importreport import FileReport, ImportReport
+    from logstore.storage.log import Log
     from logstore.storage.places import Places
     from logstore.storage.reader import LogReader
 
@@ -36,9 +39,21 @@ def rejects_directory(places: Places) -> Path:
 
 
 def import_paths(
-    store: OpenStore, paths: Iterable[str], *, rejects: Path | None = None, again: bool = False
+    store: OpenStore,
+    paths: Iterable[str],
+    *,
+    rejects: Path | None = None,
+    again: bool = False,
+    fetch_from: Iterable[str] = (),
 ) -> ImportReport:
     """Import files into an open store, with a progress line.
+
+    Args:
+        store: where they go.
+        paths: what to read.
+        rejects: where refused lines are listed; else beside the store.
+        again: take in what was imported before.
+        fetch_from: locations that content may be fetched from which records only point at.
 
     Raises:
         UsageError: nothing could be opened for writing.
@@ -60,9 +75,9 @@ def import_paths(
 
     log = store.log()
     try:
-        with progress:
+        with progress, completing(log, fetch_from) as target:
             report = import_files(
-                log,
+                target,
                 paths,
                 state=state,
                 rejects_dir=rejects or rejects_directory(store.places),
@@ -73,6 +88,24 @@ def import_paths(
         state.close()
     sealing.seal(log, rotate=False)  # what the import left waiting; closing would do it in silence
     return report
+
+
+@contextmanager
+def completing(log: Log, fetch_from: Iterable[str]) -> Iterator[Log | CompletingLog]:
+    """The log, or one that fetches what records point at before it takes them.
+
+    Raises:
+        UsageError: a location that is none.
+    """
+    locations = list(fetch_from)
+    if not locations:
+        yield log
+        return
+    from logstore.capture.fetching import CompletingLog, Fetcher
+    from logstore.capture.references import AllowList
+
+    with Fetcher(AllowList(locations)) as fetcher:
+        yield CompletingLog(log, fetcher)
 
 
 def last_seq(reader: LogReader, source: str) -> int | None:

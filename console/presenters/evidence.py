@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from console.presenters.command import prove
-from console.presenters.facts import labelled, unread_words
+from console.presenters.facts import labelled, same_call_words, unread_words
 from console.presenters.figures import count, size
 from console.presenters.spans import Line, line
 from console.presenters.verdict import STATES, Standing, summary
@@ -85,8 +85,8 @@ def proof(detail: Detail, standing: Standing, store: str, cells: int) -> list[Li
     for said in standing.lines[:200]:
         out += [line("  ", made) for made in wrap(said, cells - 2)]
     out += [(), line(("SAME CALL", "title"))]
-    others = ", ".join(f"#{index}" for index in list(detail.same_call)[:50])
-    out += labelled("also recorded", others or "no other record of this call", cells)
+    said = same_call_words(detail) or "no other record of this call"
+    out += labelled("recorded", said, cells)
     out += [(), line(("PROVE IT TO OTHERS", "title"))]
     out += [line("  ", (made, "key")) for made in wrap(prove(row.id, store), cells - 2)]
     return out

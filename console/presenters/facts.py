@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from console.presenters.figures import count, duration, precise
 from console.presenters.spans import Line, line
@@ -18,8 +18,19 @@ GAPS: dict[str, str] = {
     "no-request-model": "the source does not say which model was asked for",
     "no-time": "the source has no time; the time of import is shown",
     "content-by-reference": "the content lies elsewhere and was only referred to",
+    "reference-not-allowed": "it lies outside of the places that content may be fetched from",
+    "reference-not-found": "nothing lay where the source pointed",
+    "reference-too-large": "what lay there was over the limit",
+    "reference-too-slow": "it did not arrive in time",
+    "reference-not-json": "what lay there was no JSON",
+    "reference-unreadable": "it could not be read",
+    "reference-malformed": "the source's address was not a plain one",
     "content-not-captured": "the source was set up not to capture content",
     "dropped-attributes": "the source dropped attributes over its limit",
+    "dropped-events": "the source dropped events over its limit",
+    "dropped-links": "the source dropped links over its limit",
+    "dropped-event-attributes": "the source dropped attributes of events over its limit",
+    "dropped-resource-attributes": "the source dropped attributes of the application",
     "sampled": "the source keeps only a sample of its calls",
     "truncated": "the source cut the content off",
 }
@@ -42,6 +53,7 @@ GRADES = {
 """How close to the wire the evidence is (`logstore.capture.interaction.Grade`)."""
 
 _LABEL = 15
+_MOST_LISTED = 50
 
 
 def gap_words(gap: str) -> str:
@@ -57,6 +69,19 @@ def unread_words(detail: Detail) -> str:
         why = said or "the key store is not open"
         return f"LOCKED: {why}. The passphrase opens it: in the explorer, press u."
     return said
+
+
+def same_call_words(detail: Detail) -> str:
+    """That a record is one of several of one call, and which; empty when it is the only one."""
+    others = detail.same_call
+    if not others:
+        return ""
+    listed = ", ".join(f"#{index}" for index in others[:_MOST_LISTED])
+    more = len(others) - _MOST_LISTED
+    tail = f" and {more} more" if more > 0 else ""
+    counted = detail.same.primary
+    which = "this one" if counted == detail.row.index else f"#{counted}"
+    return f"one of {len(others) + 1} records of one call; also {listed}{tail}; {which} is counted"
 
 
 def facts(detail: Detail, standing: Standing, cells: int) -> list[Line]:
@@ -89,6 +114,7 @@ def _groups(detail: Detail, standing: Standing) -> Iterator[tuple[str, list[tupl
             ("time", precise(row.time_us)),
             ("proof", phrase(row.index, standing)),
             ("content", unread_words(detail)),
+            ("same call", same_call_words(detail)),
         ],
     )
     call = detail.interaction
@@ -99,7 +125,7 @@ def _groups(detail: Detail, standing: Standing) -> Iterator[tuple[str, list[tupl
     yield "CALL", _call(call)
     yield "MODEL", _model(call)
     yield "USAGE", _usage(call)
-    yield "SOURCE", _source(call)
+    yield "SOURCE", _source(call, row.gaps)
 
 
 def _clear_call(detail: Detail) -> list[tuple[str, str]]:
@@ -179,10 +205,11 @@ def _usage(call: Interaction) -> list[tuple[str, str]]:
     ]
 
 
-def _source(call: Interaction) -> list[tuple[str, str]]:
+def _source(call: Interaction, at_capture: Sequence[str]) -> list[tuple[str, str]]:
+    gaps = [*call.gaps, *(gap for gap in at_capture if gap.startswith("reference-"))]
     return [
         ("format", " ".join(filter(None, [call.format, call.dialect]))),
         ("evidence", f"{call.grade}: {GRADES.get(call.grade, '')}"),
-        ("gaps", "\n".join(map(gap_words, call.gaps)) or "none known"),
+        ("gaps", "\n".join(map(gap_words, gaps)) or "none known"),
         *(("also", f"{name}: {value}") for name, value in list(call.extra.items())[:40]),
     ]

@@ -21,7 +21,9 @@ def run(args: argparse.Namespace) -> int:
     """Import, and say what became of every file."""
     rejects = Path(args.rejects) if args.rejects else None
     with OpenStore(args, "import") as store:
-        report = import_paths(store, args.paths, rejects=rejects, again=args.again)
+        report = import_paths(
+            store, args.paths, rejects=rejects, again=args.again, fetch_from=args.fetch_from
+        )
     shape = output.Shape("json" if args.json else "table")
     output.rows(COLUMNS, report_rows(report), shape)
     for line in report_lines(report):

@@ -31,6 +31,8 @@ class Body(msgspec.Struct, omit_defaults=True, gc=False):
         actor: the platform's own word for who called (IAM ARN, API key alias).
         note: further facts: clear candidates that were refused, importer context, or a system
             record's private part (a query's text, a file's name).
+        beside: content that `raw` only points at, as it was fetched at capture: the attribute that
+            points at it, and the bytes that lay there.
     """
 
     raw: bytes = b""
@@ -40,6 +42,7 @@ class Body(msgspec.Struct, omit_defaults=True, gc=False):
     conversation: str | None = None
     actor: str | None = None
     note: dict[str, object] = {}
+    beside: dict[str, bytes] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()

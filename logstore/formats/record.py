@@ -23,6 +23,9 @@ SPAN = "span"
 LOG = "log"
 """Kind of a log line of the application itself."""
 
+LINKED = "subject.linked"
+"""Kind of a record that attributes earlier records to a person."""
+
 CAPTURED = frozenset({INTERACTION, SPAN, LOG})
 """Kinds of what was captured from applications; their clear fields are the allow-listed ones."""
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Action = Literal["sql", "search", "rows", "detail", "histogram", "similar", "build"]
+Action = Literal["sql", "search", "rows", "detail", "histogram", "similar", "build", "reconcile"]
 """What was done: SQL, a search, a page of rows, one record, a histogram, a look for similar text,
-or a build of the working copy."""
+a build of the working copy, or a comparison with another source."""
 
 
 @dataclass(frozen=True, slots=True)

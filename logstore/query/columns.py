@@ -30,12 +30,13 @@ CONTENT_COLUMNS = (
     "user_id", "more_users", "session_id", "conversation_id", "actor", "client_address",
     "response_id", "trace_id", "span_id", "parent_span_id", *TEXT_COLUMNS, "ask_at",
     "input_preview", "output_preview", "parts",
-    "span_key", "response_key", "content_state",
+    "span_key", "parent_key", "response_key", "call_key", "said_key", "content_state",
 )  # fmt: skip
-"""Decrypted columns of the `records` table, in order."""
+"""Decrypted columns of the `records` table, in order; the keys tell which records are one call."""
 
 CONTENT_WORDS = frozenset(CONTENT_COLUMNS) | {
     "user_ids", "text", "role", "arguments", "call_id", "interaction_id", "is_primary",
+    "captures",
 }  # fmt: skip
 """Column names that exist only with the passphrase; used to say so when one is missing."""
 
@@ -48,7 +49,8 @@ _PART = (
 )
 _CONTENT_SQL = {
     "more_users": "VARCHAR[]", "ask_at": "INTEGER", "parts": _PART, "span_key": "UBIGINT",
-    "response_key": "UBIGINT",
+    "parent_key": "UBIGINT", "response_key": "UBIGINT", "call_key": "UBIGINT",
+    "said_key": "UBIGINT",
 }  # fmt: skip
 
 
@@ -96,7 +98,10 @@ def content_schema() -> pa.Schema:
         "ask_at": pa.int32(),
         "parts": pa.list_(part),
         "span_key": pa.uint64(),
+        "parent_key": pa.uint64(),
         "response_key": pa.uint64(),
+        "call_key": pa.uint64(),
+        "said_key": pa.uint64(),
     }
     return pa.schema([(name, special.get(name, pa.string())) for name in CONTENT_COLUMNS])
 

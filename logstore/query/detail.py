@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from logstore.errors import FormatError, NotFound
 from logstore.formats.body import Body
 from logstore.query.flatten import decode
-from logstore.query.rows import ContentState, Detail, Row
+from logstore.query.rows import ContentState, Detail, Row, SameCall
 
 if TYPE_CHECKING:
     from logstore.storage.reader import LogReader
@@ -24,7 +24,7 @@ WORDS: dict[ContentState, str] = {
 """Why a record's content is not shown, in words."""
 
 
-def open_record(reader: LogReader, row: Row, verified_to: int, same_call: list[int]) -> Detail:
+def open_record(reader: LogReader, row: Row, verified_to: int, same: SameCall) -> Detail:
     """Read a record from the evidence.
 
     Raises:
@@ -43,7 +43,7 @@ def open_record(reader: LogReader, row: Row, verified_to: int, same_call: list[i
             interaction = decode(body, DECODERS)
         except FormatError as error:
             state, why = "undecoded", error.what
-    return Detail(row, leaves[0], interaction, body, why, state, verified_to, same_call)
+    return Detail(row, leaves[0], interaction, body, why, state, verified_to, same)
 
 
 def _opened(reader: LogReader, index: int) -> tuple[Body | None, ContentState]:

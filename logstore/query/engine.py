@@ -17,8 +17,9 @@ from logstore.query import statements, views
 from logstore.query.access import AccessEvent, OnAccess
 from logstore.query.arrow import arrow_batches
 from logstore.query.build import Progress
-from logstore.query.calls import calls_table
+from logstore.query.calls import COLUMNS, calls_table
 from logstore.query.cleartables import ClearTables
+from logstore.query.links import Links
 from logstore.query.lockdown import Protection, instance, lock
 from logstore.query.result import Result
 from logstore.query.running import Runs, content_needed
@@ -38,7 +39,7 @@ DEFAULT_SECONDS = 120.0
 """Time one SQL question may take unless the caller says otherwise."""
 
 _BATCH = 65_536
-_CALL_COLUMNS = frozenset({"interaction_id", "is_primary", "*"})
+_CALL_COLUMNS = views.CALL_COLUMNS | {"*"}
 
 
 class Engine:
@@ -104,12 +105,13 @@ class Engine:
                 self.reader, directory, self._connection, protection, self._on_progress
             )
             self.tables: WorkingCopy | ClearTables = copy
-            self._connection.execute(
-                "CREATE TABLE base.calls (index BIGINT, root BIGINT, is_primary BOOLEAN)"
-            )
+            self._connection.execute(f"CREATE TABLE base.calls ({COLUMNS})")
         else:
             self.tables = ClearTables(self.reader, self._connection)
             self._allowed = self._index_folders()
+        self._links = Links(self._connection, content=self.content)
+        if self.content:
+            self._connection.execute(f"CREATE VIEW base.once AS {views.SINGLE_CALLS}")
         lock(self._connection, self._allowed)
         self._views_made = False
         self._take_in()
@@ -120,6 +122,7 @@ class Engine:
 
     def _take_in(self) -> int:
         size = self.tables.refresh()
+        self._links.refresh(size)
         if isinstance(self.tables, WorkingCopy) and self.tables.built:
             self.report(AccessEvent("build", "working copy", rows=self.tables.built))
         return size
@@ -175,7 +178,12 @@ class Engine:
             period: month in which the records were recorded, ``YYYY-MM`` (UTC).
         """
         with self._lock:
-            return len(self.tables.rebuild(period)) if isinstance(self.tables, WorkingCopy) else 0
+            if not isinstance(self.tables, WorkingCopy):
+                return 0
+            replaced = len(self.tables.rebuild(period))
+            self._links.refresh(self.size, anew=True)
+            self._calls_to = -1
+            return replaced
 
     def close(self) -> None:
         """Keep fresh records for the next start, and let go of every file."""
@@ -259,8 +267,13 @@ class Engine:
                 return
             size = self.size
             with self.running() as cursor:
-                cursor.register("calls_found", calls_table(cursor))
+                found = calls_table(cursor)
+                cursor.register("calls_found", found)
+                cursor.execute("BEGIN TRANSACTION")
                 cursor.execute("CREATE OR REPLACE TABLE base.calls AS SELECT * FROM calls_found")
+                select = views.SHARED_CALLS if found.num_rows else views.SINGLE_CALLS
+                cursor.execute(f"CREATE OR REPLACE VIEW base.once AS {select}")
+                cursor.execute("COMMIT")
                 cursor.unregister("calls_found")
             self._calls_to = size
 

@@ -20,7 +20,7 @@ from logstore.query.detail import open_record
 from logstore.query.engine import Engine
 from logstore.query.filters import Filter
 from logstore.query.pages import fetch_rows
-from logstore.query.rows import Detail, Histogram, Row, Selection
+from logstore.query.rows import Detail, Histogram, Row, SameCall, Selection
 from logstore.query.running import content_needed
 from logstore.query.search import matching
 from logstore.query.similar import similar_to
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 MAX_CONVERSATION = 500
 """Most records of one conversation that are opened."""
+
+MAX_SAME_CALL = 100
+"""Most records of one call that are named."""
 
 
 class Explorer:
@@ -192,23 +195,20 @@ class Explorer:
         return rows[0]
 
     def _open(self, cursor: DuckDBPyConnection, index: int, row: Row) -> Detail:
-        same = self._same_call(cursor, index) if self.engine.content else []
+        same = self._same_call(cursor, index)
         return open_record(self.engine.reader, row, self.engine.verified_to, same)
 
-    def _same_call(self, cursor: DuckDBPyConnection, index: int) -> list[int]:
-        rows = cursor.execute(
-            "SELECT span_key, response_key FROM base.records WHERE index = ? AND "
-            "(span_key IS NOT NULL OR response_key IS NOT NULL)",
+    def _same_call(self, cursor: DuckDBPyConnection, index: int) -> SameCall:
+        if not self.engine.content:
+            return SameCall()
+        self.engine.know_calls()
+        found = cursor.execute(
+            "SELECT o.index, o.is_primary FROM base.calls c JOIN base.calls o ON o.root = c.root "
+            f"WHERE c.index = ? ORDER BY o.index LIMIT {MAX_SAME_CALL}",
             [index],
         ).fetchall()
-        if not rows:
-            return []
-        found = cursor.execute(
-            "SELECT index FROM base.records WHERE index <> ? AND (span_key = ? OR "
-            "response_key = ?) ORDER BY index LIMIT 100",
-            [index, *rows[0]],
-        ).fetchall()
-        return [int(each[0]) for each in found]
+        others = [int(each) for each, _ in found if each != index]
+        return SameCall(others, next((int(each) for each, primary in found if primary), index))
 
     def _same_conversation(self, cursor: DuckDBPyConnection, index: int) -> list[int]:
         names = ("conversation_id", "session_id", "trace_id") if self.engine.content else ()

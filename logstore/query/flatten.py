@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-import xxhash
 
+from logstore.capture.decoders.otlp_operations import MODEL_CALLS
 from logstore.capture.interaction import Interaction, Part
+from logstore.capture.references import with_beside
 from logstore.errors import FormatError
 from logstore.formats.body import Body
+from logstore.query.callkeys import key, keys_of, model_name
 from logstore.query.rows import ContentState
 
 Decoders = Mapping[str, Callable[[bytes], Interaction]]
@@ -43,7 +45,8 @@ def decode(body: Body, decoders: Decoders) -> Interaction | None:
     if decoder is None:
         raise FormatError(f"this program has no decoder for {body.format!r}")
     try:
-        return decoder(body.raw)
+        found = decoder(body.raw)
+        return with_beside(found, body.beside) if body.beside else found
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise FormatError(f"the {body.format} decoder failed: {type(error).__name__}") from None
 
@@ -69,6 +72,8 @@ def row_of(body: Body | None, state: ContentState, decoders: Decoders) -> dict[s
         row |= _texts(call)
     row["session_id"] = body.session or row.get("session_id")
     row["conversation_id"] = body.conversation or row.get("conversation_id")
+    if call is not None:
+        row["said_key"] = _said_key(call, row)
     row["actor"] = body.actor or row.get("actor")
     users = list(dict.fromkeys(users))
     row["user_id"] = users[0] if users else None
@@ -83,8 +88,7 @@ def overlay_of(body: Body | None) -> dict[str, Any]:
 
 
 def _facts(call: Interaction) -> dict[str, Any]:
-    span = f"{call.trace_id}\0{call.span_id}" if call.trace_id and call.span_id else None
-    answer = f"{call.provider}\0{call.response_id}" if call.response_id else None
+    keys = keys_of(call)
     return {
         "session_id": call.session_id,
         "conversation_id": call.conversation_id,
@@ -96,13 +100,20 @@ def _facts(call: Interaction) -> dict[str, Any]:
         "parent_span_id": call.parent_span_id,
         "error_message": call.error_message,
         "note": _json({**call.metadata, **call.extra}),
-        "span_key": None if span is None else _key(span),
-        "response_key": None if answer is None else _key(answer),
+        "span_key": keys.span,
+        "parent_key": keys.parent,
+        "response_key": keys.response,
+        "call_key": keys.call,
     }
 
 
-def _key(text: str) -> int:
-    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace"))
+def _said_key(call: Interaction, row: dict[str, Any]) -> int | None:
+    """Key of who asked what and was told what, for sources that give a call no id in common."""
+    where = row["conversation_id"] or row["session_id"]
+    asked, told = row.get("input_text"), row.get("output_text")
+    if call.operation not in MODEL_CALLS or not asked or not told:
+        return None
+    return key(where, model_name(call), asked[row["ask_at"] :], told)
 
 
 class _Texts:

@@ -8,6 +8,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from logstore.query.links import attributed
 from logstore.query.rows import Row
 
 if TYPE_CHECKING:
@@ -44,6 +47,11 @@ def fetch_rows(
         if here:
             rows = cursor.execute(f"SELECT {columns} FROM {name} WHERE {among(here)}").fetchall()
             found |= {values[0]: Row(*values) for values in rows}
+    if tables.content:
+        unknown = [index for index in wanted if index in found and found[index].user is None]
+        for index, user, session in attributed(cursor, unknown):
+            session = found[index].session or session  # noqa: PLW2901 - what it said itself wins
+            found[index] = msgspec.structs.replace(found[index], user=user, session=session)
     return [found[index] for index in indexes if index in found]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -122,6 +123,19 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class SameCall:
+    """The records of one call (a gateway log and a span of it, say).
+
+    Attributes:
+        others: indexes of its other records, ascending.
+        primary: the record that is counted for the call; None where that is not known.
+    """
+
+    others: Sequence[int] = ()
+    primary: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """One record in full, read from the evidence and not from the working copy.
 
@@ -133,7 +147,7 @@ class Detail:
         unreadable: why there is no body or no interaction, in words; None when all could be read.
         state: the same as a slug.
         verified_to: records below this index are covered by a verified checkpoint.
-        same_call: other records of the same call (a gateway log and a span of it, say).
+        same: the other records of the same call.
     """
 
     row: Row
@@ -143,7 +157,12 @@ class Detail:
     unreadable: str | None
     state: ContentState
     verified_to: int
-    same_call: list[int]
+    same: SameCall = SameCall()
+
+    @property
+    def same_call(self) -> list[int]:
+        """Indexes of the other records of the same call."""
+        return list(self.same.others)
 
     @property
     def interaction_json(self) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logstore.query.filters import Filter
+from logstore.query.links import linked_to
 from logstore.query.literals import required_texts
 from logstore.query.parts import GROUP, Part
 from logstore.query.skipbitmap import GRAM
@@ -40,7 +41,11 @@ def matching(
     """
     import numpy as np
 
-    conditions = facts(found, content=tables.content)
+    conditions = facts(
+        found,
+        content=tables.content,
+        linked=lambda who: linked_to(cursor, who.sql, who.values),
+    )
     wanted = text(found)
     size = tables.size
     if not conditions and wanted is None:

@@ -17,7 +17,11 @@ from logstore.formats.record import INTERACTION, LOG, SPAN
 from logstore.query.columns import CAPTURED_KINDS
 from logstore.query.timeline import FIRST_US, LAST_US
 
+CALL_COLUMNS = frozenset({"interaction_id", "is_primary", "captures"})
+"""Columns for which it must be known which records are of one call."""
+
 _NAME = re.compile(r"[a-z][a-z_]{0,62}")
+_WORDS = re.compile(r"[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class View:
         sql: its SELECT with content; None where it says nothing more than `clear_sql`.
         clear_sql: its SELECT without content; None when it needs the passphrase.
         help: one line for people.
-        needs_calls: it uses `interaction_id` or `is_primary`.
+        needs_calls: it counts calls, so it must be known which records are of one.
     """
 
     name: str
@@ -58,7 +62,12 @@ def register_view(name: str, sql: str, needs_content: bool, *, help: str = "") -
     Raises:
         UsageError: the name is taken by another definition, or is no plain name.
     """
-    add(View(name, sql if needs_content else None, None if needs_content else sql, help))
+    words = set(_WORDS.findall(sql.lower()))
+    counts = words & CALL_COLUMNS or any(
+        view.needs_calls for view in map(_views.get, words) if view
+    )
+    content, clear = (sql, None) if needs_content else (None, sql)
+    add(View(name, content, clear, help, needs_calls=bool(counts)))
 
 
 def add(view: View) -> None:
@@ -80,6 +89,18 @@ def find(name: str) -> View | None:
 
 
 _CLEAR = ", ".join(f"r.{field.column}" for field in FIELDS)
+_RAW = (
+    "index", "id", "time_us", "recorded_us", "source", "seq", "recorded_by", "subjects", "body_len",
+)  # fmt: skip
+_ONE = (
+    "session_id", "conversation_id", "actor", "client_address", "response_id", "trace_id",
+    "span_id", "parent_span_id", "system_text", "input_text", "output_text", "tool_text",
+    "error_message", "note", "input_preview", "output_preview", "content_state",
+)  # fmt: skip
+_OF_PRIMARY = frozenset(
+    {"capture_format", "capture_dialect", "capture_grade", "capture_gaps", "content_state"}
+)
+"""What is said of one record and not of the call; everything else the call's records may add."""
 
 
 def _moment(column: str) -> str:
@@ -98,9 +119,7 @@ _HEAD = (
 _CONTENT = (
     "r.user_id, CASE WHEN r.user_id IS NULL THEN []::VARCHAR[] "
     "ELSE list_prepend(r.user_id, coalesce(r.more_users, [])) END AS user_ids, "
-    "r.session_id, r.conversation_id, r.actor, r.client_address, r.response_id, r.trace_id, "
-    "r.span_id, r.parent_span_id, r.system_text, r.input_text, r.output_text, r.tool_text, "
-    "r.error_message, r.note, r.input_preview, r.output_preview, r.content_state"
+    + ", ".join(f"r.{name}" for name in _ONE)
 )
 _MODEL = "coalesce(response_model, request_model)"
 _CUT = (
@@ -108,10 +127,12 @@ _CUT = (
     "WHEN 'output_text' THEN output_text ELSE tool_text END, p.at + 1, p.len)"
 )
 _PARTS = (
-    'SELECT index, "time", time_us, application, session_id, user_id, '
-    f"{_MODEL} AS model, system_text, input_text, output_text, tool_text, unnest(parts) AS p "
-    f'FROM (SELECT *, {_moment("time_us")} AS "time" FROM base.records '
-    f"WHERE kind = '{INTERACTION}')"
+    f'SELECT r.index, {_moment("r.time_us")} AS "time", r.time_us, application, session_id, '
+    f"user_id, {_MODEL} AS model, coalesce(c.root, r.index) AS interaction_id, "
+    "coalesce(c.is_primary, true) AS is_primary, "
+    "system_text, input_text, output_text, tool_text, unnest(parts) AS p "
+    "FROM base.known r LEFT JOIN base.calls c ON c.index = r.index "
+    f"WHERE kind = '{INTERACTION}'"
 )
 _SEEN = f"{_moment('min(time_us)')} AS first_seen, {_moment('max(time_us)')} AS last_seen"
 _VERSION = f"concat({_MODEL}, '@', coalesce(model_version, '?'))"
@@ -122,8 +143,8 @@ def _edges(kind: str, name: str, where: str) -> str:
     return (
         f"SELECT '{kind}' AS from_kind, {name} AS from_name, {_VERSION} AS version, low, high, n "
         f"FROM (SELECT {where}, response_model, request_model, model_version, "
-        "min(time_us) AS low, max(time_us) AS high, count(*) AS n FROM base.records "
-        f"WHERE kind = '{INTERACTION}' AND {where.partition(',')[0]} IS NOT NULL GROUP BY ALL)"
+        "min(time_us) AS low, max(time_us) AS high, count(*) AS n FROM calls "
+        f"WHERE {where.partition(',')[0]} IS NOT NULL GROUP BY ALL)"
     )
 
 
@@ -151,8 +172,38 @@ def _captured(which: str, *, content: bool) -> str:
         return f"SELECT {_HEAD}, {_CLEAR} FROM base.records r WHERE {which}"
     return (
         f"SELECT {_HEAD}, {_CLEAR}, {_CONTENT}, coalesce(c.root, r.index) AS interaction_id, "
-        "coalesce(c.is_primary, true) AS is_primary FROM base.records r "
-        f"LEFT JOIN base.calls c ON c.index = r.index WHERE {which}"
+        "coalesce(c.is_primary, true) AS is_primary, coalesce(c.captures, 1) AS captures "
+        f"FROM base.known r LEFT JOIN base.calls c ON c.index = r.index WHERE {which}"
+    )
+
+
+def _each() -> str:
+    """One row per record of a call, where no two are of the same one: three times as fast."""
+    return (
+        f"SELECT {_HEAD}, {_CLEAR}, {_CONTENT}, r.index AS interaction_id, 1 AS captures "
+        f"FROM base.known r WHERE {_INTERACTIONS}"
+    )
+
+
+def _once() -> str:
+    """One row per call. What its primary record does not say comes from the next one that does."""
+    named = [*_RAW, *(field.column for field in FIELDS), *_ONE]
+    taken = ", ".join(
+        f"arg_min{'_null' if name in _OF_PRIMARY else ''}(k.{name}, c.place) AS {name}"
+        for name in named
+    )
+    users = (
+        "list_distinct(flatten(list(list_prepend(k.user_id, coalesce(k.more_users, [])) "
+        "ORDER BY c.place) FILTER (k.user_id IS NOT NULL)))"
+    )
+    whole = f"SELECT {_HEAD}, {_CLEAR}, {_CONTENT}"
+    return (
+        f"{whole}, r.index AS interaction_id, 1 AS captures FROM base.known r "
+        f"ANTI JOIN base.calls c ON c.index = r.index WHERE {_INTERACTIONS} "
+        f"UNION ALL {whole}, r.root AS interaction_id, r.captures FROM (SELECT *, "
+        "who[1] AS user_id, who[2:] AS more_users FROM (SELECT c.root, "
+        f"any_value(c.captures) AS captures, {users} AS who, {taken} FROM base.calls c "
+        "JOIN base.known k ON k.index = c.index WHERE c.captures > 0 GROUP BY c.root)) r"
     )
 
 
@@ -165,14 +216,34 @@ add(
         "interactions",
         _captured(_INTERACTIONS, content=True),
         _captured(_INTERACTIONS, content=False),
-        "one row per captured call to a model, tool, retriever or agent",
+        "one row per record of a call; interaction_id and is_primary group those of one call",
+    )
+)
+CALLS = "calls"
+"""Name of the view with one row per call."""
+
+SHARED_CALLS = _once()
+"""What ``base.once`` is where several records are of one call."""
+
+SINGLE_CALLS = _each()
+"""What ``base.once`` is where no two records are of one call."""
+
+add(
+    View(
+        CALLS,
+        "SELECT * FROM base.once",
+        _captured(_INTERACTIONS, content=False),
+        "one row per call to a model, tool, retriever or agent, however often it was recorded; "
+        "records of one call can be told only with the passphrase",
+        needs_calls=True,
     )
 )
 add(
     View(
         "messages",
         'SELECT index, "time", time_us, application, session_id, user_id, model, '
-        f"p.side, p.position, p.role, p.type, p.name, p.call_id, {_CUT} AS text FROM ({_PARTS})",
+        f"p.side, p.position, p.role, p.type, p.name, p.call_id, {_CUT} AS text, "
+        f"interaction_id, is_primary FROM ({_PARTS})",
         None,
         "one row per message part: who said what",
     )
@@ -181,8 +252,8 @@ add(
     View(
         "tool_calls",
         'SELECT index, "time", time_us, application, session_id, user_id, model, '
-        f"p.side, p.name, p.call_id, {_CUT} AS arguments FROM ({_PARTS}) "
-        "WHERE p.type = 'tool_call'",
+        f"p.side, p.name, p.call_id, {_CUT} AS arguments, interaction_id, is_primary "
+        f"FROM ({_PARTS}) WHERE p.type = 'tool_call'",
         f'SELECT index, {_moment("time_us")} AS "time", time_us, application, '
         f"{_MODEL} AS model, unnest(tool_names) AS name "
         f"FROM base.records WHERE kind = '{INTERACTION}'",
@@ -196,14 +267,15 @@ add(
         "count(DISTINCT user_id) AS users, list(DISTINCT user_id) AS user_ids, "
         f"list(DISTINCT {_MODEL}) AS models, list(DISTINCT application) AS applications, "
         "count(error_type) AS errors, sum(input_tokens)::BIGINT AS input_tokens, "
-        "sum(output_tokens)::BIGINT AS output_tokens FROM interactions "
+        "sum(output_tokens)::BIGINT AS output_tokens FROM calls "
         "WHERE session_id IS NOT NULL GROUP BY session_id",
         f"SELECT session, {_SEEN}, count(*) AS interactions, "
         f"list(DISTINCT {_MODEL}) AS models, list(DISTINCT application) AS applications, "
         "count(error_type) AS errors, sum(input_tokens)::BIGINT AS input_tokens, "
-        "sum(output_tokens)::BIGINT AS output_tokens FROM interactions "
+        "sum(output_tokens)::BIGINT AS output_tokens FROM calls "
         "WHERE session IS NOT NULL GROUP BY session",
         "one row per session; without the passphrase by its pseudonym",
+        needs_calls=True,
     )
 )
 add(
@@ -213,8 +285,9 @@ add(
         f"SELECT provider, {_MODEL} AS model, model_version, {_SEEN}, "
         "count(*) AS interactions, count(error_type) AS errors, "
         "sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens "
-        "FROM interactions GROUP BY ALL",
+        "FROM calls GROUP BY ALL",
         "each model and version: first and last seen, counts",
+        needs_calls=True,
     )
 )
 add(
@@ -226,9 +299,10 @@ add(
         "sum(input_tokens)::BIGINT AS input_tokens, "
         "sum(output_tokens)::BIGINT AS output_tokens FROM "
         "(SELECT time_us, session_id, application, error_type, input_tokens, output_tokens, "
-        "unnest(user_ids) AS user_id FROM interactions) GROUP BY user_id",
+        "unnest(user_ids) AS user_id FROM calls) GROUP BY user_id",
         None,
-        "each person named in an interaction: first and last seen, counts",
+        "each person named in a call: first and last seen, counts",
+        needs_calls=True,
     )
 )
 add(
@@ -239,6 +313,7 @@ add(
         f"{_moment('min(low)')} AS first_seen, {_moment('max(high)')} AS last_seen, "
         f"sum(n)::BIGINT AS interactions FROM ({_EDGES}) GROUP BY from_kind, from_name, version",
         "which dataset, document, prompt or application met which model version, and when",
+        needs_calls=True,
     )
 )
 add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from logstore.errors import UsageError
@@ -47,8 +48,18 @@ def all_of(conditions: list[Condition]) -> Condition:
     return Condition(sql, tuple(value for each in conditions for value in each.values))
 
 
-def facts(found: Filter, *, content: bool) -> list[Condition]:
+Linked = Callable[[Condition], Sequence[int]]
+"""Gives the records that later records attribute to a person or session, by a condition on
+`user_id` and `session_id`."""
+
+
+def facts(found: Filter, *, content: bool, linked: Linked = lambda _: ()) -> list[Condition]:
     """Conditions on everything but text.
+
+    Args:
+        found: what is asked.
+        content: whether content columns exist.
+        linked: asks for records that were attributed later.
 
     Raises:
         KeyUnavailable: it asks for content and there is none.
@@ -62,12 +73,14 @@ def facts(found: Filter, *, content: bool) -> list[Condition]:
         if (value := getattr(found, name)) is not None
     ]
     if found.user is not None:
-        made.append(_user(found.user))
+        plain = _matches("user_id", found.user)
+        made.append(_any_of([_user(found.user), *_among(linked(plain))]))
     if found.conversation is not None:
         made.append(_matches("conversation_id", found.conversation))
     if found.session is not None:
         columns = ("session", "session_id") if content else ("session",)
-        made.append(_any_of([_matches(column, found.session) for column in columns]))
+        later = _among(linked(_matches("session_id", found.session))) if content else []
+        made.append(_any_of([*(_matches(column, found.session) for column in columns), *later]))
     if found.model is not None:
         columns = ("response_model", "request_model")
         made.append(_any_of([_matches(column, found.model) for column in columns]))
@@ -135,6 +148,12 @@ def like(value: str) -> str:
     r"""A LIKE pattern in which only ``*`` of `value` is a wildcard; escape character ``\``."""
     escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return escaped.replace("*", "%")
+
+
+def _among(indexes: Sequence[int]) -> list[Condition]:
+    if not indexes:
+        return []
+    return [Condition(f"index IN ({', '.join(str(int(index)) for index in indexes)})")]
 
 
 def _moments(found: Filter) -> list[Condition]:

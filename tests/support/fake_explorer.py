@@ -21,7 +21,7 @@ from logstore.errors import AirconError, PassphraseWrong, QueryRefused
 from logstore.formats.body import Body
 from logstore.formats.leaf import BodyRef, Leaf, encode
 from logstore.query.filters import Filter
-from logstore.query.rows import Detail, Histogram, Row, Selection
+from logstore.query.rows import Detail, Histogram, Row, SameCall, Selection
 
 START_US = 1_762_000_000_000_000
 STEP_US = 1_200_000
@@ -109,15 +109,16 @@ class FakeExplorer:
         row = self.row(index)
         if row.state == "destroyed":
             said = "the key of this content was destroyed on purpose"
-            return Detail(row, self.leaf(row), None, None, said, "destroyed", self.size, [])
+            return Detail(row, self.leaf(row), None, None, said, "destroyed", self.size)
         if self.locked:
             said = "the key store is not open"
-            return Detail(row, self.leaf(row), None, None, said, "locked", self.size, [])
+            return Detail(row, self.leaf(row), None, None, said, "locked", self.size)
         call = self.call(row)
         raw = json.dumps(msgspec.to_builtins(call), ensure_ascii=False).encode()
         body = Body(raw, "openai.pair", [row.user or ""], row.session, "conv-9", "key-alias/prod")
         twin = [index + 1] if index % 10 == 3 and index + 1 < self.size else []
-        return Detail(row, self.leaf(row), call, body, None, "open", self.size, twin)
+        same = SameCall(twin, index if twin else None)
+        return Detail(row, self.leaf(row), call, body, None, "open", self.size, same)
 
     def conversation(self, index: int, /) -> list[Detail]:
         first = index - index % 3

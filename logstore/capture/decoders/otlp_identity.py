@@ -133,6 +133,7 @@ class TraceIdentities:
         self._count = 0
         self._traces: OrderedDict[str, dict[str, tuple[str, Context | None]]] = OrderedDict()
         self._roots: dict[str, Context] = {}
+        self._named: set[str] = set()
 
     def saw(self, trace: str, span: str, parent: str, identity: Context | None) -> None:
         """Remember one span; empty ids are not remembered."""
@@ -145,13 +146,20 @@ class TraceIdentities:
             self._traces.move_to_end(trace)
         if not parent and identity is not None:
             self._roots[trace] = identity
+        if identity is not None:
+            self._named.add(trace)
         if len(spans) < MAX_TRACE and span not in spans:
             self._count += 1
             spans[span] = (parent, identity)
         while self._count > self._max and len(self._traces) > 1:
             oldest, forgotten = self._traces.popitem(last=False)
             self._roots.pop(oldest, None)
+            self._named.discard(oldest)
             self._count -= len(forgotten)
+
+    def names_somebody(self, trace: str) -> bool:
+        """Whether any span of a trace that is remembered carries an identity."""
+        return trace in self._named
 
     def above(self, trace: str, span: str) -> Context | None:
         """The identity for `span`'s parent's child: its nearest ancestor's, or else its root's.

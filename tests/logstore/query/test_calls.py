@@ -14,7 +14,7 @@ def test_records_that_share_any_key_are_one_call_also_through_a_third(
 ) -> None:
     index = np.arange(100, 100 + len(keys), dtype=np.int64)
     columns = [np.array([key[at] for key in keys], dtype=np.uint64) for at in (0, 1)]
-    roots = join_roots(index, columns)
+    roots = join_roots(index, [[column] for column in columns])
     expected = list(range(len(keys)))
     changed = True
     while changed:

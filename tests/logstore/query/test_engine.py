@@ -73,10 +73,7 @@ def test_sessions_models_and_events_fold_the_log(engine: Engine) -> None:
         ("s1", 2),
         ("s2", 1),
     ]
-    assert rows(engine, "SELECT model, interactions FROM models ORDER BY 1") == [
-        ("gpt-4", 1),
-        ("gpt-5", 7),
-    ]
+    assert rows(engine, "SELECT model, interactions FROM models ORDER BY 1") == [("gpt-5", 6)]
     found = rows(engine, "SELECT kind, clear, note FROM events ORDER BY index")
     assert found == [
         ("log.opened", '{"origin":"example.org/log"}', None),
@@ -180,6 +177,7 @@ def test_show_tables_lists_only_what_can_be_asked(engine: Engine, clear_engine: 
     with_content = [name for name, _ in rows(engine, "SHOW TABLES")]
     assert with_content == [
         "interactions",
+        "calls",
         "messages",
         "tool_calls",
         "sessions",

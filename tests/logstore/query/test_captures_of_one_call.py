@@ -1,0 +1,254 @@
+"""One call that arrives several times: kept as often as it arrived, counted once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fake_reader import START_US, Entry, chat, entry_of, reader_of
+from support.stores import TestStore
+
+from logstore.capture.importing import import_files
+from logstore.capture.importstate import ImportState
+from logstore.capture.interaction import Interaction
+from logstore.query.engine import Engine
+from logstore.query.explorer import Explorer
+from logstore.query.forensic import BY_NAME
+
+SPAN = {"format": "otlp.span", "grade": "span", "trace_id": "t"}
+
+
+def made(**facts: Any) -> Interaction:
+    return chat("the question", "the answer", **({"start_us": START_US} | facts))
+
+
+def stored(tmp_path: Path, *calls: Interaction | Entry, sources: list[str] | None = None) -> Engine:
+    entries = [
+        call
+        if isinstance(call, Entry)
+        else entry_of(call, source=sources[at] if sources else "test")
+        for at, call in enumerate(calls)
+    ]
+    return Engine.open(reader_of(entries, tmp_path / "evidence"), work=tmp_path / "work")
+
+
+def groups(engine: Engine) -> list[tuple[int, ...]]:
+    """Records of each call, the one that is counted first."""
+    rows = engine.sql(
+        "SELECT interaction_id, list(index ORDER BY is_primary DESC, index) FROM interactions "
+        "GROUP BY 1 ORDER BY 1"
+    ).rows
+    return [tuple(indexes) for _, indexes in rows]
+
+
+def one(engine: Engine, sql: str) -> Any:
+    ((value,),) = list(engine.sql(sql).rows)
+    return value
+
+
+def test_native_span_instrumentor_span_and_log_event_are_one_call(tmp_path: Path) -> None:
+    native = made(
+        **SPAN, dialect="anthropic", span_id="n", parent_span_id="i", response_id="msg_0123456789ab"
+    )
+    outer = made(**SPAN, dialect="gen_ai", span_id="i", response_id="msg_0123456789ab")
+    event = made(format="otlp.log", grade="event", dialect="gen_ai", trace_id="t", span_id="i")
+    with stored(tmp_path, event, outer, native) as engine:
+        assert groups(engine) == [(2, 0, 1)], "the client's own span tells most"
+        assert one(engine, "SELECT count(*) FROM calls") == 1
+        assert one(engine, "SELECT captures FROM calls") == 3
+        assert one(engine, "SELECT max(captures) FROM interactions") == 3
+
+
+def test_a_failed_call_has_no_response_id_and_is_found_by_its_place_in_the_trace(
+    tmp_path: Path,
+) -> None:
+    failed = {"error_type": "overloaded", "request_model": "claude-overload"}
+    outer = made(**SPAN, **failed, dialect="gen_ai", span_id="i")
+    native = made(**SPAN, **failed, dialect="anthropic", span_id="n", parent_span_id="i")
+    with stored(tmp_path, outer, native) as engine:
+        assert groups(engine) == [(1, 0)]
+        assert one(engine, "SELECT errors FROM models") == 1
+
+
+def test_two_calls_below_one_span_stay_two(tmp_path: Path) -> None:
+    outer = made(**SPAN, span_id="i", operation="invoke_workflow", request_model=None)
+    first = made(**SPAN, span_id="a", parent_span_id="i")
+    again = made(**SPAN, span_id="b", parent_span_id="i")
+    with stored(tmp_path, outer, first, again) as engine:
+        assert groups(engine) == [(0,), (1,), (2,)]
+
+
+def test_another_model_or_answer_below_a_span_is_another_call(tmp_path: Path) -> None:
+    outer = made(**SPAN, span_id="i", request_model="gpt-5", response_id="resp-aaaaaaaaaaaa")
+    inner = made(**SPAN, span_id="a", parent_span_id="i", request_model="guard-2")
+    other = made(**SPAN, span_id="j", response_id="resp-bbbbbbbbbbbb")
+    below = made(**SPAN, span_id="k", parent_span_id="j", response_id="resp-cccccccccccc")
+    with stored(tmp_path, outer, inner, other, below) as engine:
+        assert groups(engine) == [(0,), (1,), (2,), (3,)]
+
+
+def test_a_workflow_step_that_hands_on_one_answer_is_that_call(tmp_path: Path) -> None:
+    chain = chat(
+        "the question",
+        '{"content": "the answer"}',
+        **SPAN,
+        span_id="c",
+        operation="invoke_workflow",
+        request_model=None,
+        dialect="openinference",
+        start_us=START_US,
+    )
+    call = made(**SPAN, span_id="l", parent_span_id="c", dialect="openinference")
+    with stored(tmp_path, chain, call) as engine:
+        assert groups(engine) == [(1, 0)], "the model call stands for both"
+        assert one(engine, "SELECT response_model FROM calls") is None
+        assert one(engine, "SELECT operation FROM calls") == "chat"
+
+
+def test_a_gateway_record_beside_a_span_without_common_id(tmp_path: Path) -> None:
+    gateway = made(format="litellm", grade="gateway", conversation_id="c", user="maria")
+    span = made(**SPAN, span_id="s", conversation_id="c", start_us=START_US + 900_000)
+    with stored(tmp_path, gateway, span) as engine:
+        assert groups(engine) == [(0, 1)]
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"start_us": START_US + 2_100_000},
+        {"conversation_id": "another"},
+        {"request_model": "gpt-4"},
+        {"output": []},
+    ],
+)
+def test_what_differs_in_time_place_model_or_answer_is_not_joined(
+    tmp_path: Path, difference: dict[str, Any]
+) -> None:
+    gateway = made(format="litellm", grade="gateway", conversation_id="c")
+    span = made(**(SPAN | {"span_id": "s", "conversation_id": "c"} | difference))
+    with stored(tmp_path, gateway, span) as engine:
+        assert groups(engine) == [(0,), (1,)]
+
+
+def test_somebody_who_asks_the_same_twice_asked_twice(tmp_path: Path) -> None:
+    gateway = [
+        made(format="litellm", grade="gateway", conversation_id="c", start_us=START_US + at)
+        for at in (0, 1_000_000)
+    ]
+    span = made(**SPAN, span_id="s", conversation_id="c")
+    with stored(tmp_path, *gateway, span) as engine:
+        assert groups(engine) == [(0,), (1,), (2,)], "which of the two the span is, nobody knows"
+
+
+def test_counts_of_people_sessions_models_and_lineage_count_a_call_once(tmp_path: Path) -> None:
+    known = {"response_id": "resp-0123456789abc", "response_model": "gpt-5"}
+    gateway = made(**known, format="litellm", grade="gateway", usage={"input_tokens": 7})
+    span = made(
+        **known, **SPAN, span_id="s", user="maria", session_id="s1", application="support",
+        usage={"input_tokens": 7}, dataset_ids=["kb"],
+    )  # fmt: skip
+    other = chat("and now?", "then", user="maria", session_id="s1", usage={"input_tokens": 2})
+    with stored(tmp_path, gateway, span, other) as engine:
+        assert list(engine.sql("SELECT user_id, interactions, input_tokens FROM users").rows) == [
+            ("maria", 2, 9)
+        ], "the person that only the span names is the call's"
+        assert one(engine, "SELECT interactions FROM sessions") == 2
+        assert one(engine, "SELECT sum(interactions) FROM models") == 2
+        assert one(engine, "SELECT interactions FROM lineage WHERE from_kind = 'dataset'") == 1
+        assert list(engine.sql(BY_NAME["top-users"].sql).rows) == [("maria", 2, None)]
+        asked = engine.sql(BY_NAME["by-user"].fill(user="maria"))
+        assert [row[0] for row in asked.rows] == [0, 2]
+        assert one(engine, "SELECT capture_grade FROM calls WHERE captures = 2") == "gateway"
+        assert one(engine, "SELECT application FROM calls WHERE captures = 2") == "support"
+        assert one(engine, "SELECT count(*) FROM interactions") == 3, "and every record stays"
+
+
+def test_records_of_one_call_in_parts_months_and_memory(tmp_path: Path, small_parts: None) -> None:
+    month = 31 * 86_400_000_000
+    fill = [entry_of(chat(f"other {at}", response_id=f"resp-{at:016x}")) for at in range(200)]
+    entries = [entry_of(made(response_id="resp-shared-0123", grade="span"))]
+    entries += fill[:100]
+    entries.append(entry_of(made(response_id="resp-shared-0123", grade="gateway")))
+    reader = reader_of(
+        entries, tmp_path / "e", recorded_us=lambda at: START_US + (month if at > 90 else 0)
+    )
+    with Engine.open(reader, work=tmp_path / "work") as engine:
+        assert (101, 0) in [tuple(sorted(g, reverse=True)) for g in groups(engine)]
+        assert one(engine, "SELECT count(*) FROM calls") == 101
+        entries.extend(fill[100:])
+        entries.append(entry_of(made(response_id="resp-shared-0123", grade="raw")))
+        reader.size = len(entries)
+        engine.refresh()
+        assert groups(engine)[0] == (202, 0, 101), "what came last is the best record of it"
+        assert one(engine, "SELECT count(*) FROM calls") == 201
+        assert len(engine.tables.parts) > 1  # type: ignore[union-attr]
+    with Engine.open(reader, work=tmp_path / "work") as engine:
+        assert groups(engine)[0] == (202, 0, 101)
+
+
+def test_a_record_says_which_others_are_of_its_call(tmp_path: Path) -> None:
+    known = {"response_id": "resp-0123456789abc"}
+    spans = [made(**known, **SPAN, span_id=name) for name in "ab"]
+    with stored(tmp_path, *spans, made(**known, grade="gateway"), chat("alone")) as engine:
+        explorer = Explorer(engine)
+        detail = explorer.detail(1)
+        assert (detail.same_call, detail.same.primary) == ([0, 2], 2)
+        assert explorer.detail(3).same_call == []
+
+
+def test_without_a_passphrase_every_record_is_a_call(tmp_path: Path) -> None:
+    known = {"response_id": "resp-0123456789abc"}
+    entries = [entry_of(made(**known, **SPAN, span_id=name)) for name in "ab"]
+    reader = reader_of(entries, tmp_path / "evidence", keys=None)
+    with Engine.open(reader, work=tmp_path / "work") as engine:
+        assert one(engine, "SELECT count(*) FROM calls") == 2
+
+
+# -- recorded ------------------------------------------------------------------------------------
+
+
+def imported(shared_data: Path, tmp_path: Path, *names: str) -> Engine:
+    store = TestStore(tmp_path)
+    state = ImportState(tmp_path / "state", bytes(32))
+    with store.create() as log:
+        for name in names:
+            import_files(
+                log, [shared_data / "capture" / name], state=state, rejects_dir=tmp_path / "rejects"
+            )
+    state.close()
+    return Engine.open(store.reader(), work=tmp_path / "work")
+
+
+def test_recorded_calls_of_the_anthropic_client_are_seven(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    name = "otel-genai-anthropic-1.3b0-plus-native"
+    with imported(shared_data, tmp_path, name) as engine:
+        assert one(engine, "SELECT count(*) FROM interactions") == 21
+        found = list(
+            engine.sql(
+                "SELECT captures, response_id IS NULL, capture_dialect, count(*) FROM calls "
+                "GROUP BY ALL ORDER BY ALL"
+            ).rows
+        )
+        assert found == [(3, False, "anthropic", 6), (3, True, "anthropic", 1)]
+
+
+def test_recorded_calls_of_litellm_are_one_each(shared_data: Path, tmp_path: Path) -> None:
+    payloads = [f"litellm-1.100.5/00{n}_litellm_generic_single.json" for n in (1, 4, 5, 6, 7)]
+    names = [*payloads, "litellm-1.100.5/008_v1_traces.pb"]
+    with imported(shared_data, tmp_path, *names) as engine:
+        assert one(engine, "SELECT count(*) FROM interactions") == 8
+        # Two spans and a payload of the first call; a failed one is known by its call id.
+        assert one(engine, "SELECT count(*) FROM calls") == 5
+        assert one(engine, "SELECT max(captures) FROM calls") == 3
+
+
+def test_recorded_calls_of_traceloop_arrived_once_and_stay_single(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    name = "traceloop-openai-0.47.5-legacy/001_v1_traces.pb"
+    with imported(shared_data, tmp_path, name) as engine:
+        assert one(engine, "SELECT count(*) FROM interactions") == 13
+        assert one(engine, "SELECT count(*) FROM calls") == 13
