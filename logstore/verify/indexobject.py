@@ -17,7 +17,7 @@ from logstore.verify.runs import LeafRun
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SLICE = 1024  # leaves parsed at a time: their objects stay in the cache, a quarter faster
+_SLICE = 1024  # leaves parsed at a time: their objects stay in the cache: 0.95x the time of 2048
 
 
 class IndexCheck:
