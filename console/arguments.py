@@ -117,6 +117,16 @@ PASSPHRASE = (
 )
 """How the key store is opened; without any of these $AIRCON_PASSPHRASE, else a prompt."""
 
+FETCH_FROM = value(
+    "--fetch-from",
+    metavar="LOCATION",
+    action="append",
+    default=[],
+    help="also seal content that records only point at, from below this place:"
+    " file:///dir/, s3://bucket/prefix/ or https://host/path/; may be repeated",
+)
+"""Where content may be fetched from that a record only points at."""
+
 CLEAR_ONLY = flag(
     "--clear-only",
     help="open no content and no key: clear fields only, needs no passphrase",

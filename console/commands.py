@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from console.arguments import (
     CLEAR_ONLY,
+    FETCH_FROM,
     FILTERS,
     JSON,
     PASSPHRASE,
@@ -106,14 +107,7 @@ imported before adds nothing, unless --again; standard input is taken anew each 
                 completes="directory",
                 help="where refused lines are kept; else STORE.rejects beside the store",
             ),
-            value(
-                "--fetch-from",
-                metavar="LOCATION",
-                action="append",
-                default=[],
-                help="also seal content that records only point at, from below this place:"
-                " file:///dir/, s3://bucket/prefix/ or https://host/path/; may be repeated",
-            ),
+            FETCH_FROM,
             *_OPEN,
             JSON,
         ),
@@ -176,6 +170,7 @@ GET /healthz, /readyz and /metrics say how it is.""",
                 "--max-pending", metavar="MIB", type=int, default=192,
                 help="most bytes under way before senders are told to wait, MiB (192)",
             ),
+            FETCH_FROM,
             value(
                 "--stop-file", metavar="FILE", completes="file",
                 help="while it exists, clients refuse to call models; its first line says why",

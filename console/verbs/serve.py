@@ -116,6 +116,7 @@ def _settings(args: argparse.Namespace, store: OpenStore) -> Settings:
         seal_age_s=args.seal_age,
         seal_on_stop=args.seal_on_stop,
         stop_file=Path(args.stop_file) if args.stop_file else None,
+        fetch_from=tuple(args.fetch_from),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logstore.capture.interaction import Interaction
 from logstore.capture.items import Item
 from logstore.capture.records import to_record
 from logstore.capture.registry import DECODERS
@@ -10,7 +11,15 @@ from logstore.formats.record import Record
 
 
 def recorded(item: Item, *, source: str, by: str, seq: int | None) -> Record | str:
-    """The record of an item, or why there is none as a slug (`Bad.reason`).
+    """The record of an item, or why there is none as a slug (`Bad.reason`); as `decoded`."""
+    made = decoded(item, source=source, by=by, seq=seq)
+    return made if isinstance(made, str) else made[1]
+
+
+def decoded(
+    item: Item, *, source: str, by: str, seq: int | None
+) -> tuple[Interaction, Record] | str:
+    """What an item says and the record of it, or why there is none as a slug.
 
     Args:
         item: the evidence.
@@ -20,7 +29,7 @@ def recorded(item: Item, *, source: str, by: str, seq: int | None) -> Record | s
     """
     try:
         found = DECODERS[item.format](item.raw)
-        return to_record(item, found, source=source, by=by, seq=seq)
+        return found, to_record(item, found, source=source, by=by, seq=seq)
     except FormatError:
         return f"not-{item.format}"
     except Exception:  # noqa: BLE001 - evidence is kept, whatever a decoder does

@@ -10,10 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from logstore.capture.fetching import Fetcher
 from logstore.capture.items import Bad
+from logstore.capture.linking import Linker, Sighting
+from logstore.capture.references import points_elsewhere
 from logstore.errors import AirconError
 from logstore.formats.record import Record, Refusal
 from logstore.receiving.arriving import Arrival, count_metrics
@@ -25,9 +29,12 @@ from logstore.receiving.metrics import Metrics
 from logstore.receiving.refusals import ComeBack, later
 from logstore.receiving.replays import Replays
 from logstore.receiving.writing import Outcomes, Writer, is_withheld
+from logstore.storage.portions import content_size
 
 RETRY_S = 5
 """Retry-After for our own trouble, seconds."""
+
+_FETCHING = 4  # requests whose content is fetched at a time
 
 NOT_DURABLE = "not-durable"
 """Why a request is not stored when the log itself is in trouble."""
@@ -64,19 +71,25 @@ class Endpoint:
         writer: stores records.
         limits: bounds.
         metrics: counts.
+        fetcher: gets content that records only point at; None where nothing may be fetched.
 
     Attributes:
         backlog: what is under way.
         draining: set when the endpoint is to stop; nothing new is let in.
     """
 
-    def __init__(self, writer: Writer, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, writer: Writer, limits: Limits, metrics: Metrics, fetcher: Fetcher | None = None
+    ) -> None:
         self.writer = writer
         self.limits = limits
         self.metrics = metrics
         self.draining = False
         self._intake = Intake(limits)
+        self._linker = Linker()
+        self._fetcher = fetcher
         self._decoding = ThreadPoolExecutor(1, "aircon-serve-decode")
+        self._fetching = ThreadPoolExecutor(_FETCHING, "aircon-serve-fetch")
         self._replays: Replays[Stored] = Replays(os.urandom(32))
         self.backlog = Backlog(limits.pending_bytes, self._moved)
         self._idle = asyncio.Event()
@@ -153,6 +166,7 @@ class Endpoint:
             await self._idle.wait()
         await self.writer.close()
         self._decoding.shutdown()
+        self._fetching.shutdown()
 
     def _moved(self, size: int) -> None:
         self.metrics.pending_bytes.set(size)
@@ -174,13 +188,25 @@ class Endpoint:
         entry.grow(taken.size)
         sender.charge(records=len(taken.records))
         started = time.perf_counter()
-        outcomes = await self._store(taken.records)
+        records = await self._completed(taken.records)
+        entry.grow(max(0, content_size(records) - taken.size))
+        outcomes = await self._store(records)
+        links = self._linker.stored(_seen(taken, outcomes))
+        if links:  # before the answer: who sent the span that says who asked need not do so again
+            await self._store(links)
         stored = await self._settled(arrival, taken, outcomes)
         self.metrics.commit_seconds.observe(time.perf_counter() - started)
         self.metrics.took(arrival.source, taken.kinds, len(plain))
         if name is not None:
             self._replays.put(name, stored)
         return stored
+
+    async def _completed(self, records: list[Record]) -> list[Record]:
+        """The records, with the content they only point at where it may be fetched."""
+        if self._fetcher is None or not any(map(points_elsewhere, records)):
+            return records
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._fetching, self._fetcher.complete, records)
 
     def _name(self, arrival: Arrival, plain: bytes) -> bytes | None:
         if not arrival.names_itself:
@@ -219,6 +245,13 @@ class Endpoint:
         for reason in rejected.values():
             self.metrics.rejected.labels(arrival.source, reason).inc()
         return Stored(indexes, len(rejected), withheld, taken.unreadable, taken.cut_short)
+
+
+def _seen(taken: Taken, outcomes: Outcomes) -> Iterator[tuple[Sighting, int]]:
+    """What stored records tell about people, with their places."""
+    for sighting, outcome in zip(taken.sightings, outcomes, strict=True):
+        if sighting is not None and not isinstance(outcome, Refusal):
+            yield sighting, outcome.index
 
 
 class _Space:

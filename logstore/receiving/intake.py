@@ -15,8 +15,9 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logstore.capture.decoding import recorded
+from logstore.capture.decoding import decoded
 from logstore.capture.items import Bad, Item
+from logstore.capture.linking import Sighting, sighting_of
 from logstore.capture.records import to_rejected
 from logstore.capture.unfolding import TOO_FAR, bounded
 from logstore.formats.body import MAX_CONTENT
@@ -50,6 +51,7 @@ class Taken:
         unreadable: nothing in it could be read.
         kinds: how many records of each kind.
         cut_short: the last record stands for all that was not taken any more.
+        sightings: what each record tells about people, None for opaque evidence.
     """
 
     records: list[Record]
@@ -57,6 +59,7 @@ class Taken:
     unreadable: bool = False
     kinds: Counter[str] = field(default_factory=Counter)
     cut_short: bool = False
+    sightings: list[Sighting | None] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -84,16 +87,21 @@ class Intake:
         cut = pieces(arrival, plain, self._traces(arrival.source))
         found = list(bounded(cut, lambda piece: piece))
         records: list[Record] = []
+        sightings: list[Sighting | None] = []
         rejected: dict[int, str] = {}
         for place, piece in enumerate(found):
             seq = None if arrival.sequence is None else arrival.sequence + place
-            record, reason = _record(piece, arrival.source, seq)
-            records.append(record)
-            if reason is not None:
-                rejected[place] = reason
+            made = _decoded(piece, arrival.source, seq)
+            if isinstance(made, Bad):
+                rejected[place] = made.reason
+                records.append(opaque(made, arrival.source, seq))
+                sightings.append(None)
+            else:
+                records.append(made[0])
+                sightings.append(made[1])
         kinds = Counter(record.kind for record in records)
         cut_short = TOO_FAR in rejected.values()
-        return Taken(records, rejected, is_unreadable(found), kinds, cut_short)
+        return Taken(records, rejected, is_unreadable(found), kinds, cut_short, sightings)
 
     def _traces(self, source: str) -> TraceIdentities:
         known = self._identities.get(source)
@@ -108,14 +116,15 @@ class Intake:
         return known
 
 
-def _record(piece: Item | Bad, source: str, seq: int | None) -> tuple[Record, str | None]:
-    """The record of one piece, and why it is only opaque evidence if it is."""
-    if isinstance(piece, Item):
-        made = recorded(piece, source=source, by=_BY, seq=seq)
-        if isinstance(made, Record):
-            return made, None
-        piece = Bad(piece.raw, piece.where, made)
-    return opaque(piece, source, seq), piece.reason
+def _decoded(piece: Item | Bad, source: str, seq: int | None) -> tuple[Record, Sighting] | Bad:
+    """The record of one piece and what it tells about people, or why it is only evidence."""
+    if isinstance(piece, Bad):
+        return piece
+    made = decoded(piece, source=source, by=_BY, seq=seq)
+    if isinstance(made, str):
+        return Bad(piece.raw, piece.where, made)
+    found, record = made
+    return record, sighting_of(found, record, piece.context)
 
 
 def opaque(bad: Bad, source: str, seq: int | None = None) -> Record:

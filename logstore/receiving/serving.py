@@ -21,6 +21,8 @@ from pathlib import Path
 
 import uvicorn
 
+from logstore.capture.fetching import Fetcher
+from logstore.capture.references import AllowList
 from logstore.errors import AirconError, UsageError
 from logstore.receiving.app import Doors
 from logstore.receiving.connection import limited
@@ -68,6 +70,7 @@ class Settings:
         seal_on_stop: seal everything in the end.
         drain_s: seconds that requests under way are given in the end.
         stop_file: the clients' kill switch.
+        fetch_from: locations that content may be fetched from which records only point at.
     """
 
     host: str
@@ -81,6 +84,7 @@ class Settings:
     seal_on_stop: bool = False
     drain_s: float = 30
     stop_file: Path | None = None
+    fetch_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,8 @@ async def serve(
         UsageError: the address can not be listened on, or a certificate not be used.
         AirconError: the log can not be opened.
     """
-    endpoint = Endpoint(Writer(opening, events.trouble), settings.limits, Metrics())
+    fetcher = Fetcher(AllowList(settings.fetch_from)) if settings.fetch_from else None
+    endpoint = Endpoint(Writer(opening, events.trouble), settings.limits, Metrics(), fetcher)
     endpoint.watch_space(settings.store)
     try:
         config = _config(settings, Doors(endpoint, gate, events, StopFile(settings.stop_file)))

@@ -16,9 +16,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from support.commands import line
-from support.serving import PROTOBUF, Serving, new_store, serving, spans
+from support.serving import PROTOBUF, Serving, aircon, new_store, serving, spans
 
 JSON = {"content-type": "application/json"}
 
@@ -253,6 +256,53 @@ def test_events_never_hold_content(running: Serving, client: httpx.Client) -> No
 def _metric(client: httpx.Client, name: str) -> float:
     lines = client.get("/metrics").text.splitlines()
     return next(float(each.split()[-1]) for each in lines if each.startswith(name))
+
+
+def test_who_asked_is_known_also_when_the_requests_own_span_comes_last(
+    running: Serving, client: httpx.Client
+) -> None:
+    call = spans(1, first=700, text="asked-before-anybody-knew")
+    (span,) = call.resource_spans[0].scope_spans[0].spans
+    span.parent_span_id = b"rootroot"
+    assert _traces(client, call) == 200
+    asked = "SELECT u.user_id FROM users u WHERE u.user_id = 'late-maria'"
+    assert running.sql(asked) == []
+
+    root = spans(1, first=700, user="late-maria")
+    (span,) = root.resource_spans[0].scope_spans[0].spans
+    span.span_id, span.name = b"rootroot", "POST /ask"
+    assert _traces(client, root) == 200
+    found = aircon(
+        "search", "asked-before-anybody-knew", "--user", "late-maria", "--json",
+        "--store", running.store, "--insecure-no-passphrase",
+    )  # fmt: skip
+    assert len(found.stdout.splitlines()) == 1, found.stderr
+
+
+def test_content_that_lies_elsewhere_is_sealed_where_it_may_be_fetched(tmp_path: Path) -> None:
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    said = [{"role": "user", "parts": [{"type": "text", "content": "said-elsewhere"}]}]
+    (folder / "in.json").write_text(json.dumps(said))
+    request = spans(2, first=800)
+    for number, span in enumerate(request.resource_spans[0].scope_spans[0].spans):
+        del span.attributes[-1]
+        key = "gen_ai.input.messages_ref"
+        place = folder if number == 0 else tmp_path
+        span.attributes.add(key=key).value.string_value = f"file://{place}/in.json"
+    options = ("--fetch-from", f"file://{folder}/")
+    with serving(new_store(tmp_path), *options) as found, found.client as client:
+        assert _traces(client, request) == 200
+        assert found.sql("SELECT text FROM messages") == [{"text": "said-elsewhere"}]
+        gaps = found.sql("SELECT capture_gaps FROM interactions ORDER BY index")
+        assert "content-by-reference" not in str(gaps[0])
+        assert "content-by-reference" in str(gaps[1])
+        assert found.verify().returncode == 0
+
+
+def _traces(client: httpx.Client, request: ExportTraceServiceRequest) -> int:
+    body = request.SerializeToString()
+    return client.post("/v1/traces", content=body, headers=PROTOBUF).status_code
 
 
 # -- its life ---------------------------------------------------------------------------------
