@@ -1,0 +1,1 @@
+"""The rows of the command table, by what people want; joined in `console.commands`."""
