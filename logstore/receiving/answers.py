@@ -67,7 +67,7 @@ def otlp_failure(refused: Refused, *, is_json: bool) -> bytes:
 def records(stored: Stored) -> bytes:
     """The answer of ``POST /v1/records``."""
     body: dict[str, object] = {
-        "stored": stored.stored, "rejected": stored.rejected, "indexes": stored.indexes
+        "stored": stored.stored, "rejected": stored.rejected, "indexes": list(stored.indexes)
     }  # fmt: skip
     if stored.rejected:
         body["message"] = words(stored)

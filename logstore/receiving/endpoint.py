@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -52,11 +52,16 @@ class Stored:
         cut_short: the last of the rejected stands for all that was not taken any more.
     """
 
-    indexes: list[int | None]
+    indexes: Sequence[int | None]
     rejected: int = 0
     withheld: int = 0
     unreadable: bool = False
     cut_short: bool = False
+
+    @property
+    def weight(self) -> int:
+        """How many numbers it takes to remember this."""
+        return 1 if isinstance(self.indexes, range) else 1 + len(self.indexes)
 
     @property
     def stored(self) -> int:
@@ -181,7 +186,7 @@ class Endpoint:
         name = self._name(arrival, plain)
         before = None if name is None else self._replays.get(name)
         if before is not None:
-            self.metrics.replayed.labels(arrival.source).inc()
+            self.metrics.replayed.labels(self.metrics.named(arrival.source)).inc()
             return before
         loop = asyncio.get_running_loop()
         taken = await loop.run_in_executor(self._decoding, self._intake.take, arrival, plain)
@@ -198,7 +203,7 @@ class Endpoint:
         self.metrics.commit_seconds.observe(time.perf_counter() - started)
         self.metrics.took(arrival.source, taken.kinds, len(plain))
         if name is not None:
-            self._replays.put(name, stored)
+            self._replays.put(name, stored, stored.weight)
         return stored
 
     async def _completed(self, records: list[Record]) -> list[Record]:
@@ -242,9 +247,18 @@ class Endpoint:
                 indexes.append(None if place in rejected else outcome.index)
         if again:
             await self._store(again)
+        source = self.metrics.named(arrival.source)
         for reason in rejected.values():
-            self.metrics.rejected.labels(arrival.source, reason).inc()
-        return Stored(indexes, len(rejected), withheld, taken.unreadable, taken.cut_short)
+            self.metrics.rejected.labels(source, reason).inc()
+        return Stored(_ranged(indexes), len(rejected), withheld, taken.unreadable, taken.cut_short)
+
+
+def _ranged(indexes: list[int | None]) -> Sequence[int | None]:
+    """Places that follow one another as a range, which is small to remember."""
+    if not indexes or indexes[0] is None:
+        return indexes
+    found = range(indexes[0], indexes[0] + len(indexes))
+    return found if indexes == list(found) else indexes
 
 
 def _seen(taken: Taken, outcomes: Outcomes) -> Iterator[tuple[Sighting, int]]:

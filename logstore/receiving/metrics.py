@@ -17,6 +17,12 @@ from prometheus_client import (
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Media type of `Metrics.exposition`."""
 
+MAX_SOURCES = 1_000
+"""Sources counted by name: senders choose part of the name, and every one takes memory."""
+
+OTHERS = "others"
+"""The source that further ones are counted under."""
+
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
@@ -30,6 +36,7 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types there
         self.registry = CollectorRegistry()
+        self._sources: set[str] = set()
         self.tally: Tally[tuple[str, str]] = Tally()
         self.requests = self._counter(
             "requests", "Requests by route and answer code.", ("route", "code")
@@ -63,10 +70,19 @@ class Metrics:
 
     def took(self, source: str, kinds: Mapping[str, int], size: int) -> None:
         """Count the records of a stored request."""
+        source = self.named(source)
         for kind, count in kinds.items():
             self.records.labels(source, kind).inc(count)
             self.tally[source, kind] += count
         self.received_bytes.labels(source).inc(size)
+
+    def named(self, source: str) -> str:
+        """The name that a source is counted under."""
+        if source not in self._sources:
+            if len(self._sources) >= MAX_SOURCES:
+                return OTHERS
+            self._sources.add(source)
+        return source
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 import zlib
 
 import pytest
@@ -16,10 +17,11 @@ from logstore.receiving.backlog import Backlog
 from logstore.receiving.endpoint import Stored
 from logstore.receiving.heartbeats import MAX_LISTED, Heartbeats
 from logstore.receiving.limits import MIB, Limits
+from logstore.receiving.metrics import MAX_SOURCES, OTHERS, Metrics
 from logstore.receiving.refusals import ComeBack, NotTaken, later
 from logstore.receiving.replays import Replays
 from logstore.receiving.stopping import StopFile
-from logstore.receiving.unpacking import unpacked
+from logstore.receiving.unpacking import MAX_MEMBERS, unpacked
 
 SMALL = Limits(inflated_bytes=3 * MIB, inflate_ratio=10)
 
@@ -63,6 +65,43 @@ def test_a_bomb_is_refused_before_it_is_whole(encoding: str) -> None:
     with pytest.raises(NotTaken) as caught:
         unpacked(packed, encoding, SMALL)
     assert caught.value.status == 413
+
+
+def test_members_without_end_are_refused_at_once() -> None:
+    member = gzip.compress(b"")
+    data = member * (MIB // len(member))
+    began = time.process_time()
+    with pytest.raises(NotTaken, match="corrupt-compression"):
+        unpacked(data, "gzip", SMALL)
+    assert time.process_time() - began < 2
+    assert unpacked(member * MAX_MEMBERS, "gzip", SMALL) == b""
+
+
+@pytest.mark.parametrize("wbits", [15, -15])
+def test_what_follows_a_compressed_body_is_not_dropped_silently(wbits: int) -> None:
+    with pytest.raises(NotTaken, match="corrupt-compression"):
+        unpacked(zlib.compress(b"a", wbits=wbits) + b"b", "deflate", SMALL)
+
+
+def test_answers_to_large_requests_are_forgotten_sooner() -> None:
+    replays: Replays[int] = Replays(b"k" * 32, most=100)
+    for number in range(10):
+        replays.put(b"%d" % number, number, weight=30)
+    assert [number for number in range(10) if replays.get(b"%d" % number) == number] == [7, 8, 9]
+    replays.put(b"9", 9, weight=70)
+    assert replays.get(b"8") == 8
+    assert replays.get(b"7") is None
+    replays.put(b"huge", 1, weight=1_000)
+    assert replays.get(b"huge") is None
+
+
+def test_sources_without_end_are_counted_together() -> None:
+    metrics = Metrics()
+    for number in range(MAX_SOURCES + 50):
+        metrics.took(f"live/local/{number}", {"interaction": 2}, 10)
+    assert metrics.tally["live/local/999", "interaction"] == 2
+    assert metrics.tally[OTHERS, "interaction"] == 100
+    assert metrics.tally.total() == 2 * (MAX_SOURCES + 50)
 
 
 def test_the_backlog_is_bounded_but_never_shuts_out_a_lone_request() -> None:
