@@ -32,7 +32,7 @@ from logstore.receiving.stopping import StopFile
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MOST_SEQUENCE = 2**62
 _OTLP = (answers.PROTOBUF, answers.JSON)
-_CLOSES = frozenset({400, 408, 413})  # the rest of the body is not wanted
+_CLOSES = frozenset({408})  # others are read to their end, so that the answer arrives
 
 DOORS: tuple[tuple[str, Route], ...] = (
     ("/v1/traces", "traces"),

@@ -19,6 +19,7 @@ from logstore.receiving.eventlog import EventLog
 from logstore.receiving.gate import OpenGate
 from logstore.receiving.limits import Limits
 from logstore.receiving.metrics import Metrics
+from logstore.receiving.serving import Settings, _config, _Server
 from logstore.receiving.stopping import StopFile
 from logstore.receiving.writing import Writer
 from logstore.storage.log import Log
@@ -31,12 +32,14 @@ class Inside:
     Attributes:
         store: what it writes to.
         endpoint: its working part.
+        doors: its HTTP part.
         client: speaks with it.
         said: lines of its event log.
     """
 
     store: TestStore
     endpoint: Endpoint
+    doors: Doors
     client: httpx.AsyncClient
     said: list[str] = field(default_factory=list)
 
@@ -75,10 +78,25 @@ async def inside(
         Writer(opening, events.trouble), limits or Limits(min_free_bytes=0), Metrics()
     )
     endpoint.watch_space(base)
-    app = Doors(endpoint, OpenGate(), events, StopFile(None)).app()
-    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
+    doors = Doors(endpoint, OpenGate(), events, StopFile(None))
+    transport = httpx.ASGITransport(app=doors.app(), client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://endpoint") as client:
         try:
-            yield Inside(store, endpoint, client, said)
+            yield Inside(store, endpoint, doors, client, said)
         finally:
             await endpoint.close()
+
+
+@contextlib.asynccontextmanager
+async def listening(running: Inside) -> AsyncIterator[int]:
+    """The application behind a real socket of this machine, as `aircon serve` opens it."""
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    settings = Settings("127.0.0.1", 0, running.store.path, limits=running.endpoint.limits)
+    config = _config(settings, running.doors)
+    server = _Server(config, lambda _, number: port.set_result(number))
+    task = asyncio.create_task(server.serve())
+    try:
+        yield await port
+    finally:
+        server.should_exit = True
+        await task
