@@ -54,9 +54,10 @@ def _raw_body(found: Found, rank: int) -> None:
     answer: dict[str, object] = {}
     for key in [key for key in found.extra if key.startswith("llm.") and key.count(".") > 1]:
         _, provider, name = key.split(".", 2)
-        found.offer("provider", provider, rank)
+        if provider != "None":  # a Python None, written into the key
+            found.offer("provider", provider, rank)
         (asked if name in _REQUEST else answer)[name] = unrepr(found.take(key))
-    found.offer("operation", "chat", rank)
+    found.offer("operation", "embeddings" if "data" in answer else "chat", rank)
     read_request(found, asked, rank, "llm.request")
     read_response(found, answer, rank, "llm.response")
 

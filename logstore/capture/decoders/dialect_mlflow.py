@@ -13,7 +13,7 @@ from logstore.capture.decoders.otlp_bodies import (
 from logstore.capture.decoders.otlp_found import Dialect, Found, Rule, json_text, unquoted
 from logstore.capture.decoders.otlp_operations import traced_type
 
-_RESPONSE = frozenset({"choices", "output", "content", "candidates"})
+_RESPONSE = frozenset({"choices", "output", "content", "candidates", "usage"})
 
 
 def unwrapped(value: object) -> object:

@@ -42,12 +42,21 @@ def _message(node: Tree) -> Message:
     known: dict[str, object] = {
         key: value for key, value in flat.items() if not isinstance(value, dict)
     }
+    pieces = list(in_order(branch(flat, "contents")))
     contents = [
-        _content(branch(item, "message_content")) for item in in_order(branch(flat, "contents"))
+        _content(branch(item, "message_content"))
+        for item in pieces
+        if not branch(item, "tool_call")
     ]
     if contents:
         known["content"] = contents
-    calls = [_call(branch(item, "tool_call")) for item in in_order(branch(flat, "tool_calls"))]
+    # Anthropic's calls stand in the contents too, or only there.
+    calls = [
+        _call(call)
+        for item in in_order(branch(flat, "tool_calls"))
+        if (call := branch(item, "tool_call"))
+    ]
+    calls = calls or [_call(call) for item in pieces if (call := branch(item, "tool_call"))]
     if calls:
         known["tool_calls"] = calls
     return message_of(known)

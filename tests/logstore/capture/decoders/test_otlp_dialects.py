@@ -196,6 +196,54 @@ def test_openinference_anthropic_names_both_models_and_the_callers_user():
     assert made.params == {"max_tokens": 9}
 
 
+def test_a_tool_call_that_openinference_states_twice_is_one_call():
+    part = "llm.input_messages.0.message."
+    call = {
+        "tool_call.id": "toolu_1",
+        "tool_call.function.name": "look",
+        "tool_call.function.arguments": '{"at": 1}',
+    }
+    inside = {f"{part}contents.0.{key}": value for key, value in call.items()}
+    beside = {f"{part}tool_calls.0.{key}": value for key, value in call.items()}
+    head = {
+        "openinference.span.kind": "LLM",
+        part + "role": "assistant",
+        part + "contents.0.message_content.type": "tool_use",
+    }
+    for attributes in (head | inside, head | inside | beside):
+        made = read_span(attributes)
+        wish = Part("tool_call", '{"at": 1}', id="toolu_1", name="look")
+        assert made.input == [Message("assistant", [wish])]
+
+
+def test_no_model_answered_a_call_that_failed():
+    made = read_span(
+        {
+            "openinference.span.kind": "LLM",
+            "llm.request.model_name": "claude-latest",
+            "llm.model_name": "claude-latest",
+        },
+        status={"code": 2},
+    )
+    assert (made.request_model, made.response_model) == ("claude-latest", None)
+
+
+def test_litellms_raw_span_of_an_embedding_is_no_chat():
+    made = read_span(
+        {
+            "llm.None.input": "['a sentence']",
+            "llm.None.data": "[{'embedding': [0.5], 'index': 0, 'object': 'embedding'}]",
+            "llm.None.model": "embedder-1",
+            "llm.None.usage": "{'prompt_tokens': 2, 'total_tokens': 2}",
+        },
+        name="raw_gen_ai_request",
+        scope="litellm",
+    )
+    assert (made.operation, made.provider) == ("embeddings", None)
+    assert (made.response_model, made.usage) == ("embedder-1", {"input_tokens": 2})
+    assert made.gaps == ["no-request-model", "no-user"]
+
+
 def test_openinference_tools_and_retrievers():
     tool = read_span(
         {
@@ -249,6 +297,19 @@ def test_mlflow_quotes_everything_once_or_twice():
         assert [subject.id for subject in made.subjects] == ["person@example.com", "u1"]
         assert made.session_id == "s1"
         assert made.gaps == []
+
+
+def test_mlflow_counts_the_tokens_of_an_embedding():
+    answer = {"model": "e-1", "data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 3}}
+    made = read_span(
+        {
+            "mlflow.spanType": '"EMBEDDING"',
+            "mlflow.spanInputs": '{"model": "e", "input": "a sentence"}',
+            "mlflow.spanOutputs": json.dumps(answer),
+        }
+    )
+    assert (made.operation, made.response_model) == ("embeddings", "e-1")
+    assert (made.usage, made.output) == ({"input_tokens": 3}, [])
 
 
 def test_the_more_trusted_dialect_wins_and_the_other_word_is_kept():
