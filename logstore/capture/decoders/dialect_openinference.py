@@ -11,6 +11,7 @@ from typing import Any
 
 from logstore.capture.decoders import jsonvalues
 from logstore.capture.decoders.chat_messages import hoist, message_of, speakers
+from logstore.capture.decoders.langchain_result import read_result
 from logstore.capture.decoders.otlp_bodies import (
     answer,
     offer_asked,
@@ -148,6 +149,7 @@ def _values(found: Found, rank: int) -> None:
     if not _body(found, "input.value", read_request, rank + 1) and text(asked):
         offer_asked(found, found.take("input.value"), rank + 1, "input.value")
     said = found.extra.get("output.value")
+    read_result(found, said, rank - 1)
     if not _body(found, "output.value", read_response, rank + 1) and text(said):
         found.offer_content("output", found.take("output.value"), answer, rank + 1, "output.value")
 

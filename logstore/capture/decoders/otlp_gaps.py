@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from logstore.capture.decoders.dialect_gen_ai import REFERENCES
+from logstore.capture.decoders.dialect_litellm import RAW_SPAN
 from logstore.capture.decoders.otlp_operations import ANSWERS, MODEL_CALLS
 from logstore.capture.interaction import Interaction
 
@@ -25,6 +26,8 @@ def is_aborted(made: Interaction) -> bool:
     """Whether a stream stopped before its end: content may be there, an end is not."""
     if not made.stream or made.error_type or made.dialect not in _SAYS_WHY:
         return False
+    if made.extra.get("span.name") == RAW_SPAN:
+        return False  # LiteLLM has no raw body of a streamed answer to give
     reasons = [reason for reason in made.finish_reasons if reason]
     return not reasons or "error" in reasons
 

@@ -68,7 +68,8 @@ def interaction(span: Span, format_name: str) -> Interaction:
     _keep_rest(found, span)
     made = build(found, _base(span, format_name, dialect))
     _judge_error(made, span, failed=bool(found.facts.get("failed")))
-    if made.error_type and made.response_model == made.request_model and not made.output:
+    is_silent = not any(message.parts for message in made.output)
+    if made.error_type and made.response_model == made.request_model and is_silent:
         made.response_model = None  # OpenInference names the model it asked, but none answered
     made.stream_aborted = is_aborted(made)
     truncated = found.gaps | ({"truncated"} if span.clipped else set())

@@ -244,6 +244,42 @@ def test_litellms_raw_span_of_an_embedding_is_no_chat():
     assert made.gaps == ["no-request-model", "no-user"]
 
 
+def test_a_stream_whose_raw_answer_litellm_does_not_have_was_not_aborted():
+    asked = {"llm.openai.messages": "[{'role': 'user', 'content': 'hi'}]"}
+    raw = read_span(
+        asked | {"llm.openai.stream": "True", "gen_ai.operation.name": "chat"},
+        name="raw_gen_ai_request",
+        scope="litellm",
+    )
+    assert raw.stream
+    assert not raw.stream_aborted
+    assert {"output-not-captured", "no-finish-reason", "no-usage"} <= set(raw.gaps)
+
+
+def test_langchain_names_the_answer_in_its_own_result_only():
+    said = {"id": "chatcmpl-7", "model_name": "gpt-x-2026", "system_fingerprint": "fp_7"}
+    for kind, is_streamed in (("ChatGeneration", None), ("ChatGenerationChunk", True)):
+        message = {"kwargs": {"content": "yo", "response_metadata": said}}
+        result = {"type": "LLMResult", "generations": [[{"type": kind, "message": message}]]}
+        made = read_span(
+            {
+                "openinference.span.kind": "LLM",
+                "llm.model_name": "gpt-x",
+                "llm.provider": "openai",
+                "output.value": json.dumps(result),
+            }
+        )
+        assert (made.response_id, made.response_model) == ("chatcmpl-7", "gpt-x-2026")
+        assert (made.system_fingerprint, made.stream) == ("fp_7", is_streamed)
+
+
+@pytest.mark.parametrize("generations", [None, [], [[]], [[None]], [["x"]], {"0": 1}])
+def test_a_result_of_langchain_without_an_answer_is_no_fault(generations):
+    result = {"type": "LLMResult", "generations": generations}
+    made = read_span({"openinference.span.kind": "LLM", "output.value": json.dumps(result)})
+    assert made.response_id is None
+
+
 def test_openinference_tools_and_retrievers():
     tool = read_span(
         {
