@@ -57,6 +57,8 @@ def _raw_body(found: Found, rank: int) -> None:
         if provider != "None":  # a Python None, written into the key
             found.offer("provider", provider, rank)
         (asked if name in _REQUEST else answer)[name] = unrepr(found.take(key))
+    if not answer.keys() & {"id", "object", "data"}:  # a stream: the request alone is here
+        found.offer("request_model", text(answer.pop("model", None)), rank)
     found.offer("operation", "embeddings" if "data" in answer else "chat", rank)
     read_request(found, asked, rank, "llm.request")
     read_response(found, answer, rank, "llm.response")

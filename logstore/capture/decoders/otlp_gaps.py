@@ -44,6 +44,8 @@ def gaps(made: Interaction, dropped: Iterable[str], trace_state: str) -> list[st
     if made.operation in MODEL_CALLS:
         found |= _facts(made)
         found |= _content(made)
+        if made.dialect == "litellm":
+            found |= _rewritten(made)
     if made.extra.keys() & _REFERENCES:
         found.add("content-by-reference")
     if made.stream_aborted:
@@ -64,6 +66,16 @@ def _facts(made: Interaction) -> set[str]:
             if not made.stream_aborted:
                 wanted["no-finish-reason"] = "known" if made.finish_reasons else None
     return {gap for gap, fact in wanted.items() if not fact}
+
+
+def _rewritten(made: Interaction) -> set[str]:
+    """What LiteLLM put in the provider's place, as its callback's payloads have it too."""
+    found = set()
+    if made.stream and made.response_model and made.response_model == made.request_model:
+        found.add("response-model-by-gateway")
+    if made.provider == "anthropic" and (made.response_id or "").startswith("chatcmpl-"):
+        found.add("response-id-by-gateway")
+    return found
 
 
 def _has_fingerprint(made: Interaction) -> bool:

@@ -245,7 +245,11 @@ def test_litellms_raw_span_of_an_embedding_is_no_chat():
 
 
 def test_a_stream_whose_raw_answer_litellm_does_not_have_was_not_aborted():
-    asked = {"llm.openai.messages": "[{'role': 'user', 'content': 'hi'}]"}
+    asked = {
+        "llm.openai.messages": "[{'role': 'user', 'content': 'hi'}]",
+        "llm.openai.model": "gpt-x",
+        "llm.openai.stream_options": "{'include_usage': True}",
+    }
     raw = read_span(
         asked | {"llm.openai.stream": "True", "gen_ai.operation.name": "chat"},
         name="raw_gen_ai_request",
@@ -253,6 +257,7 @@ def test_a_stream_whose_raw_answer_litellm_does_not_have_was_not_aborted():
     )
     assert raw.stream
     assert not raw.stream_aborted
+    assert (raw.request_model, raw.response_model) == ("gpt-x", None)
     assert {"output-not-captured", "no-finish-reason", "no-usage"} <= set(raw.gaps)
 
 
@@ -278,6 +283,21 @@ def test_a_result_of_langchain_without_an_answer_is_no_fault(generations):
     result = {"type": "LLMResult", "generations": generations}
     made = read_span({"openinference.span.kind": "LLM", "output.value": json.dumps(result)})
     assert made.response_id is None
+
+
+def test_what_litellm_put_in_the_providers_place_is_a_gap():
+    made = read_span(
+        {
+            "gen_ai.operation.name": "acompletion",
+            "gen_ai.system": "anthropic",
+            "gen_ai.request.model": "claude-latest",
+            "gen_ai.response.model": "claude-latest",
+            "gen_ai.response.id": "chatcmpl-1",
+            "llm.is_streaming": "True",
+        },
+        scope="litellm",
+    )
+    assert {"response-model-by-gateway", "response-id-by-gateway"} <= set(made.gaps)
 
 
 def test_openinference_tools_and_retrievers():
