@@ -25,16 +25,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Terminal:
-    """A pseudo-terminal with the console in it. What it sent is in `sent`."""
+    """A pseudo-terminal with the console in it. What it sent is in `sent`.
 
-    def __init__(self, mode: str, columns: int, rows: int, **env: str) -> None:
+    Args:
+        mode: of this module's own program, or the words of another one for Python.
+    """
+
+    def __init__(self, mode: str | list[str], columns: int, rows: int, **env: str) -> None:
         self.sent = b""
         clean = {k: v for k, v in os.environ.items() if k not in _OTHERS}
         clean |= {"TERM": "xterm-256color", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **env}
         self._pid, self._fd = pty.fork()
         if self._pid == 0:  # pragma: no cover - the child becomes another program
-            command = [sys.executable, "-m", "support.console_in_terminal", mode]
-            os.execvpe(sys.executable, command, clean)
+            words = mode if isinstance(mode, list) else ["-m", "support.console_in_terminal", mode]
+            os.execvpe(sys.executable, [sys.executable, *words], clean)
         size = struct.pack("HHHH", rows, columns, 0, 0)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
 
