@@ -2,17 +2,21 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The real client libraries that tests/clients/ runs: an environment beside the main one, never in it.
+CLIENTS := $(VENV)-clients
 
-.PHONY: demo test quick check lint types bench lock clean
+.PHONY: demo test quick clients check lint types bench lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/aircon demo
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev clients
 	$(BIN)/pytest -q -n auto
 
 quick: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -n auto -m "not slow"
+
+clients: $(CLIENTS)/.installed
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -36,6 +40,8 @@ lock: $(VENV)/.installed-dev
 	  --no-header --no-annotate pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate tests/clients/requirements.in -o tests/clients/requirements.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -50,5 +56,13 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/pytho
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@ $(VENV)/.installed
 
+$(CLIENTS)/bin/python:
+	$(PYTHON) -m venv $(CLIENTS)
+
+$(CLIENTS)/.installed: tests/clients/requirements.lock | $(CLIENTS)/bin/python
+	$(CLIENTS)/bin/pip install -q --disable-pip-version-check --no-compile --require-hashes --no-deps \
+	  -r tests/clients/requirements.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,14 @@
+from openinference.instrumentation import using_attributes
+from openinference.instrumentation.openai import OpenAIInstrumentor
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+spans = TracerProvider()
+spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+OpenAIInstrumentor().instrument(tracer_provider=spans)
+
+
+def on_behalf_of(user, session):
+    """Around the work for one person."""
+    return using_attributes(user_id=user, session_id=session)
