@@ -217,7 +217,8 @@ class Endpoint:
         if not arrival.names_itself:
             return None
         counted = b"" if arrival.sequence is None else b"%d" % arrival.sequence
-        return self._replays.name(arrival.route.encode(), arrival.source.encode(), counted, plain)
+        kind = b"%b%d" % (arrival.route.encode(), arrival.is_json)
+        return self._replays.name(kind, arrival.source.encode(), counted, plain)
 
     async def _store(self, records: list[Record]) -> Outcomes:
         try:

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from logstore.capture.decoders.facts import note_gaps
-from logstore.capture.decoders.jsonvalues import load_object
+from logstore.capture.decoders.jsonvalues import is_time, load_object
 from logstore.capture.interaction import Interaction
 from logstore.errors import FormatError
 
@@ -36,7 +36,8 @@ def decode(raw: bytes) -> Interaction:
     """Read one line.
 
     Raises:
-        FormatError: not JSON, another version, an unknown member or one of the wrong type.
+        FormatError: not JSON, another version, an unknown member, one of the wrong type or a
+            time out of range.
     """
     line = load_object(raw)
     if line.pop("aircon", None) != VERSION:
@@ -59,9 +60,13 @@ def encode(interaction: Interaction) -> bytes:
 
 def _convert(line: dict[str, Any]) -> Interaction:
     try:
-        return msgspec.convert(line, Interaction)
+        found = msgspec.convert(line, Interaction)
     except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
         raise FormatError(f"not an interaction: {error}") from None
+    for moment in (found.start_us, found.end_us):
+        if moment is not None and not is_time(moment):
+            raise FormatError("not an interaction: a time that no record can have")
+    return found
 
 
 def _dialect(origin: object, dialect: str) -> str:

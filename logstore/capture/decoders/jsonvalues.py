@@ -206,8 +206,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
+def is_time(us: int) -> bool:
+    """Whether so many microseconds since 1970 UTC are a moment that a record can have."""
+    return 0 < us <= _MAX_US
+
+
 def _in_range(us: int) -> int | None:
-    return us if 0 < us <= _MAX_US else None
+    return us if is_time(us) else None
 
 
 def _load_mended(raw: bytes, error: Exception) -> Any:

@@ -256,6 +256,14 @@ async def test_a_request_repeated_to_the_byte_is_stored_once(running: Inside) ->
         assert running.endpoint.metrics.tally.total() == before + 1
 
 
+async def test_the_same_bytes_under_another_type_are_another_request(running: Inside) -> None:
+    body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"}]}]}]}'
+    for kind, code in (("x-protobuf", 400), ("json", 200), ("x-protobuf", 400)):
+        headers = {"content-type": f"application/{kind}"}
+        answer = await running.client.post("/v1/traces", content=body, headers=headers)
+        assert answer.status_code == code
+
+
 async def test_who_has_no_more_to_send_still_gets_its_answer(running: Inside) -> None:
     async with listening(running) as port:
         wire = await Wire.to(port)

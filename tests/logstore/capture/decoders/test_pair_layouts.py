@@ -208,6 +208,8 @@ def test_our_own_lines_read_back_what_was_written(first: Interaction) -> None:
     b'{"aircon":1,"colour":"red"}',
     b'{"aircon":1,"usage":{"input_tokens":"many"}}',
     b'{"aircon":1,"subjects":[{"id":"u"}]}',
+    b'{"aircon":1,"start_us":9223372036854775808}',
+    b'{"aircon":1,"end_us":-1}',
     b"[1]",
 ])  # fmt: skip
 def test_a_wrong_line_of_ours_is_refused_whole(line: bytes) -> None:
