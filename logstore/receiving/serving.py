@@ -213,7 +213,9 @@ def _reloader(
         if settings.tls is None or config.ssl is None:
             return
         try:
-            config.ssl.load_cert_chain(settings.tls.certificate, settings.tls.key)
+            for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), config.ssl):
+                # A context that half of a new pair was loaded into has lost the old one.
+                context.load_cert_chain(settings.tls.certificate, settings.tls.key)
         except (OSError, ssl.SSLError):
             events.event("certificate-not-reloaded", file=str(settings.tls.certificate))
         else:
