@@ -10,15 +10,13 @@ sealed (in an immutable segment) and, where a witness is configured, witnessed.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from logstore.disk import AlreadyThere, Disk
-from logstore.errors import AirconError, NotDurable, NotFound, UsageError
+from logstore.errors import NotDurable, NotFound, UsageError
 from logstore.formats.leaf import parse
 from logstore.formats.pins import KIND, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
@@ -27,8 +25,9 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
 from logstore.storage.blobs import Blobs, LocalBlobs
 from logstore.storage.clock import Clock, SystemClock
-from logstore.storage.commits import Committer, Job
+from logstore.storage.commits import Committer
 from logstore.storage.encoding import GroupEncoder
+from logstore.storage.flights import Flights
 from logstore.storage.keepup import BackgroundSealing, Sealable
 from logstore.storage.lease import Lease, sealing_alone
 from logstore.storage.logfile import (
@@ -42,7 +41,7 @@ from logstore.storage.logfile import (
 )
 from logstore.storage.opened import opened
 from logstore.storage.options import SEAL_BYTES, Options
-from logstore.storage.portions import MAX_BATCH_BYTES, MAX_GROUP, content_size, portions
+from logstore.storage.portions import MAX_BATCH_BYTES, MAX_GROUP, content_size
 from logstore.storage.reader import LogReader
 from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
 from logstore.storage.supplements import Owner, SupplementMaker, Survivor
@@ -96,7 +95,7 @@ class Log:
         self._committer = Committer(
             GroupEncoder(self.origin, keys, clock), self._state, lease, keys
         )
-        self._flusher = ThreadPoolExecutor(1, "aircon-flush")
+        self._flights = Flights(self._committer, self._make_ready)
         self._tasks = TaskDoor(self._committer, self._make_ready)
         state = self._state
         sealable = Sealable(
@@ -223,7 +222,7 @@ class Log:
         if self._closed:
             return
         self._closed = True
-        for pool in (self._tasks, self._background, self._flusher):
+        for pool in (self._tasks, self._background, self._flights):
             pool.shutdown()
         self._committer.stop(UsageError("the log is closed"))
         self._state.close()
@@ -279,29 +278,7 @@ class Log:
         Raises:
             NotDurable: from here on nothing more is stored.
         """
-        flights: deque[tuple[Future[None], Job, int]] = deque()
-        problem = None
-        for chunk in portions(records, group):
-            try:
-                self._make_ready()
-            except AirconError as error:  # first say what became of those under way
-                problem = error
-                break
-            job, start = self._committer.encode(chunk)
-            flights.append((self._flush_soon(job), job, start))
-            while len(flights) > 1:
-                yield from _landed(flights.popleft())
-        while flights:
-            yield from _landed(flights.popleft())
-        if problem is not None:
-            raise problem
-
-    def _flush_soon(self, job: Job) -> Future[None]:
-        try:
-            return self._flusher.submit(self._committer.flush, job)
-        except BaseException as error:  # closed meanwhile, or interrupted: nobody will flush it
-            self._committer.abandon(job, error)
-            raise
+        return self._flights.store(records, group)
 
     async def aappend(self, record: Record) -> Receipt:
         """`append` for asyncio: many tasks share one group commit without a thread each."""
@@ -411,12 +388,6 @@ def _receipt(outcome: Receipt | Refusal) -> Receipt:
     if isinstance(outcome, Refusal):
         raise outcome.error
     return outcome
-
-
-def _landed(flight: tuple[Future[None], Job, int]) -> list[Receipt | Refusal]:
-    future, job, start = flight
-    future.result()
-    return job.outcomes()[start:]
 
 
 __all__ = [

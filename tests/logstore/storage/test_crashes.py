@@ -66,7 +66,7 @@ def run_until_death(store: TestStore, disk: Disk, acknowledged: dict[int, str]) 
 
 def abandon(log: Log) -> None:
     """What a dead process leaves: closed descriptors, no farewell."""
-    for pool in (log._tasks, log._background, log._flusher):
+    for pool in (log._tasks, log._background, log._flights):
         pool.shutdown()
     log._state.close()
 

@@ -370,7 +370,7 @@ def dies_making_one(store: TestStore, disk: FaultyDisk, his: int) -> bool:
         return True
     finally:
         if log is not None:
-            for pool in (log._tasks, log._background, log._flusher):
+            for pool in (log._tasks, log._background, log._flights):
                 pool.shutdown()
             log._state.close()
     return False
