@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from textual.pilot import Pilot
 
 from console.tui.screens.explorer import ExplorerScreen
 
+PATIENCE_S = 30
+"""A busy machine is no reason to fail; a console that never comes to rest is."""
+
 
 async def settle(pilot: Pilot[Any]) -> None:
     """Until no worker runs, nothing is being fetched and messages are handled."""
     quiet = 0
-    for _ in range(600):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
         await pilot.pause()
         screen = pilot.app.screen_stack[0]
         running = [w for w in pilot.app.workers if not w.is_finished and w.group != "default"]

@@ -54,6 +54,9 @@ def test_an_endpoint_that_is_away_fails_no_call(provider: FakeProvider, tmp_path
     with away(tmp_path / "spool") as log:
         for _ in range(3):
             assert log.chat(sdk, **ASK)["id"] == "chatcmpl-1"
+        deadline = time.monotonic() + 30  # the sender finds out in a thread of its own
+        while log.status().trouble is None and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert log.status().trouble == "the endpoint can not be reached"
         assert log.status().dropped == 0
         assert log.close() is False
@@ -117,7 +120,7 @@ def test_a_record_that_is_never_taken_does_not_stop_the_others(
         (413, {}, b'{"error":"too-large"}'),  # the four together
         (413, {}, b'{"error":"too-large"}'),  # the first one
     ]
-    with capture.client(endpoint.url, on_failure="open", spool=spool) as log:
+    with capture.client(endpoint.url, on_failure="open", spool=spool, close_s=60) as log:
         log.record("4")
         assert log.close()
         status = log.status()
