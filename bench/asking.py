@@ -34,6 +34,7 @@ def rows(setting: Setting) -> Iterator[Row]:
     """Every question and search."""
     yield from _questions(setting.corpus)
     yield from _searches(setting.corpus)
+    yield from _shared(setting.shared_corpus, blanks(setting.corpus))
 
 
 def blanks(corpus: Corpus) -> dict[str, str | int]:
@@ -60,6 +61,17 @@ def _questions(corpus: Corpus) -> Iterator[Row]:
         sql = question.fill(**values)
         took = warm_ms(partial(corpus.engine.sql, sql), runs=3)
         yield Row(f"question: {name}", took, "ms", peers.no_ripgrep(), lines, _AIMS.get(name, ""))
+
+
+def _shared(corpus: Corpus, filled: dict[str, str | int]) -> Iterator[Row]:
+    """The questions that count a call once, where a tenth of the records shares its call."""
+    for name in ("by-user", "time-by-version", "top-users", "versions", "lineage"):
+        sql = BY_NAME[name].fill(**filled)
+        ask = partial(corpus.engine.sql, sql)
+        first = spent(ask) * 1000
+        took = warm_ms(ask, runs=3)
+        what = f"question: {name}, shared calls"
+        yield Row(what, took, "ms", "asked for the first time", first, _AIMS.get(name, ""))
 
 
 def _rg(corpus: Corpus, needle: str, *options: str) -> float:

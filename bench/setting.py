@@ -19,6 +19,9 @@ from bench.workload import SEAL_BYTES, Bench, Load
 from logstore.query.engine import Engine
 from logstore.query.explorer import Explorer
 
+SHARED = 20
+"""Every so many records one tells of the call before it again."""
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -85,7 +88,12 @@ class Setting:
     @cached_property
     def corpus(self) -> Corpus:
         """The large store."""
-        return Corpus(self.folder(), self.sizes.corpus, self._stack)
+        return Corpus(self.folder(), Load(self.sizes.corpus), self._stack)
+
+    @cached_property
+    def shared_corpus(self) -> Corpus:
+        """As large a store in which a tenth of the records shares its call with another one."""
+        return Corpus(self.folder(), Load(self.sizes.corpus, shared=SHARED), self._stack)
 
 
 class Corpus:
@@ -93,7 +101,7 @@ class Corpus:
 
     Args:
         folder: where it goes.
-        records: how many interactions.
+        load: what goes into it.
         stack: closes what is opened.
 
     Attributes:
@@ -102,12 +110,11 @@ class Corpus:
         records: how many.
     """
 
-    def __init__(self, folder: Path, records: int, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, load: Load, stack: ExitStack) -> None:
         self.bench = Bench(folder)
         self.jsonl = folder / "log.jsonl"
-        self.records = records
+        self.records = load.records
         self._stack = stack
-        load = Load(records)
         with self.bench.create(auto_seal=SEAL_BYTES) as log:
             deque(log.append_many(load.prepared(), group=2048), maxlen=0)
             log.seal()

@@ -38,10 +38,13 @@ class Load:
     Attributes:
         records: how many.
         seed: same seed, same bytes.
+        shared: every so many records one tells of the call before it again, as a gateway does
+            that knows no person; 0 for none.
     """
 
     records: int
     seed: int = 7
+    shared: int = 0
 
     def _texts(self) -> list[str]:
         rng = random.Random(self.seed)
@@ -56,6 +59,7 @@ class Load:
         """Plain dictionaries in aircon's own JSONL shape."""
         rng, texts = random.Random(self.seed), self._texts()
         sessions = [(_person(rng), -1 - each) for each in range(ACTIVE)]
+        told: dict[str, object] = {}
         for n in range(self.records):
             place = rng.randrange(ACTIVE)
             person, begun = sessions[place]
@@ -73,7 +77,7 @@ class Load:
                 prompt = INJECTION + " " + prompt
             version = "1.5.1" if n * 10 > self.records * 7 and person % 10 == 0 else "1.5.0"
             start = START_US + n * STEP_US
-            yield {
+            row: dict[str, object] = {
                 "aircon": 1, "operation": "chat", "provider": "openai",
                 "request_model": "support", "response_model": "support-" + version,
                 "model_version": version, "response_id": f"resp_{n:012x}",
@@ -88,6 +92,9 @@ class Load:
                 "tool_names": ["lookup_order"] if n % 9 == 0 else [],
                 "document_ids": [f"kb-{n % 311}"],
             }  # fmt: skip
+            again = bool(self.shared) and n % self.shared == 1
+            told = {**told, "subjects": [], "start_us": start} if again else row
+            yield told
 
     def lines(self) -> Iterator[bytes]:
         """JSON lines, newline included."""
@@ -114,7 +121,7 @@ def _person(rng: random.Random) -> int:
 def record(n: int, line: bytes) -> Record:
     """One line as a record, with the clear fields an importer gives it."""
     row = json.loads(line)
-    user = row["subjects"][0]["id"]
+    users = [subject["id"] for subject in row["subjects"]]
     clear = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -137,14 +144,15 @@ def record(n: int, line: bytes) -> Record:
         body.Body(
             raw=line[:-1],
             format="aircon",
-            subjects=[user],
+            subjects=users,
             session=row["session_id"],
             conversation=row["conversation_id"],
         )
     )
     return Record(
         "interaction", "bench", time_us=row["start_us"], clear=clear, content=content,
-        subjects=(user,), conversation=row["conversation_id"], session=row["session_id"], seq=n,
+        subjects=tuple(users), conversation=row["conversation_id"], session=row["session_id"],
+        seq=n,
     )  # fmt: skip
 
 

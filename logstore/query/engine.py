@@ -17,7 +17,7 @@ from logstore.query import statements, views
 from logstore.query.access import AccessEvent, OnAccess
 from logstore.query.arrow import arrow_batches
 from logstore.query.build import Progress
-from logstore.query.calls import COLUMNS, calls_table
+from logstore.query.callviews import CallViews
 from logstore.query.cleartables import ClearTables
 from logstore.query.links import Links
 from logstore.query.lockdown import Protection, instance, lock
@@ -65,7 +65,7 @@ class Engine:
         self._on_progress = on_progress
         self._runs = Runs()
         self._lock = threading.RLock()
-        self._calls_to = -1
+        self._calls: CallViews | None = None
         self._open()
 
     @classmethod
@@ -105,13 +105,12 @@ class Engine:
                 self.reader, directory, self._connection, protection, self._on_progress
             )
             self.tables: WorkingCopy | ClearTables = copy
-            self._connection.execute(f"CREATE TABLE base.calls ({COLUMNS})")
         else:
             self.tables = ClearTables(self.reader, self._connection)
             self._allowed = self._index_folders()
         self._links = Links(self._connection, content=self.content)
         if self.content:
-            self._connection.execute(f"CREATE VIEW base.once AS {views.SINGLE_CALLS}")
+            self._calls = CallViews(self._connection)
         lock(self._connection, self._allowed)
         self._views_made = False
         self._take_in()
@@ -182,7 +181,8 @@ class Engine:
                 return 0
             replaced = len(self.tables.rebuild(period))
             self._links.refresh(self.size, anew=True)
-            self._calls_to = -1
+            if self._calls is not None:
+                self._calls.forget()
             return replaced
 
     def close(self) -> None:
@@ -255,27 +255,27 @@ class Engine:
             view = views.find(name)
             if view is not None and view.select(content=self.content) is None:
                 raise content_needed(f"the view {name}")
-            if view is not None and view.needs_calls and self.content:
-                self.know_calls()
+        known = map(views.find, statement.views)
+        if self.content and any(view is not None and view.needs_calls for view in known):
+            self._count_calls()
         if self.content and statement.columns & _CALL_COLUMNS:
             self.know_calls()
 
     def know_calls(self) -> None:
-        """Bring ``base.calls`` up to date; done only when a question needs it."""
+        """Find out which records are of one call; done only when a question needs it."""
         with self._lock:
-            if self._calls_to == self.size:
-                return
-            size = self.size
-            with self.running() as cursor:
-                found = calls_table(cursor)
-                cursor.register("calls_found", found)
-                cursor.execute("BEGIN TRANSACTION")
-                cursor.execute("CREATE OR REPLACE TABLE base.calls AS SELECT * FROM calls_found")
-                select = views.SHARED_CALLS if found.num_rows else views.SINGLE_CALLS
-                cursor.execute(f"CREATE OR REPLACE VIEW base.once AS {select}")
-                cursor.execute("COMMIT")
-                cursor.unregister("calls_found")
-            self._calls_to = size
+            calls, size = self._calls, self.size
+            if calls is not None and not calls.is_current(size):
+                with self.running() as cursor:
+                    calls.find(cursor, size)
+
+    def _count_calls(self) -> None:
+        """Get ready for a question that counts a call once."""
+        with self._lock:
+            self.know_calls()
+            if self._calls is not None and self._calls.is_worth_gathering():
+                with self.running() as cursor:
+                    self._calls.gather(cursor)
 
 
 def _first_rows(reader: pa.RecordBatchReader, count: int) -> pa.Table:

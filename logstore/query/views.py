@@ -9,6 +9,7 @@ the passphrase it may use content columns; without it, only its clear form exist
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from logstore.errors import UsageError
@@ -185,25 +186,51 @@ def _each() -> str:
     )
 
 
-def _once() -> str:
-    """One row per call. What its primary record does not say comes from the next one that does."""
-    named = [*_RAW, *(field.column for field in FIELDS), *_ONE]
-    taken = ", ".join(
+_LONG = ("system_text", "input_text", "output_text", "tool_text", "error_message", "note")
+"""Texts of any length; they are read when somebody asks for them and never gathered."""
+
+_NAMED = (
+    "flatten(list(list_prepend(k.user_id, coalesce(k.more_users, [])) "
+    "ORDER BY c.place) FILTER (k.user_id IS NOT NULL))"
+)
+_WHO = "list_filter(named, lambda person, nth: list_position(named, person) = nth)"
+"""Each person once, in order, which `list_distinct` does not keep."""
+
+_MEMBERS = "FROM base.calls c JOIN base.known k ON k.index = c.index WHERE c.captures > 0"
+
+
+def _taken(names: Iterable[str]) -> str:
+    """What a call says: what its primary record does not comes from the next one that does."""
+    return ", ".join(
         f"arg_min{'_null' if name in _OF_PRIMARY else ''}(k.{name}, c.place) AS {name}"
-        for name in named
+        for name in names
     )
-    users = (
-        "list_distinct(flatten(list(list_prepend(k.user_id, coalesce(k.more_users, [])) "
-        "ORDER BY c.place) FILTER (k.user_id IS NOT NULL)))"
+
+
+def _together(names: Iterable[str]) -> str:
+    """One row per call of several records."""
+    return (
+        f"SELECT *, who[1] AS user_id, who[2:] AS more_users FROM (SELECT *, {_WHO} AS who FROM "
+        f"(SELECT c.root, any_value(c.captures) AS captures, {_NAMED} AS named, {_taken(names)} "
+        f"{_MEMBERS} GROUP BY c.root))"
     )
+
+
+def _once(together: str, texts: str = "") -> str:
+    """One row per call.
+
+    Args:
+        together: the calls of several records, as a table `r`.
+        texts: name of the table of their long texts where `r` lacks them.
+    """
     whole = f"SELECT {_HEAD}, {_CLEAR}, {_CONTENT}"
+    shared = whole
+    for name in _LONG if texts else ():
+        shared = shared.replace(f"r.{name}", f"{texts}.{name}")
     return (
         f"{whole}, r.index AS interaction_id, 1 AS captures FROM base.known r "
         f"ANTI JOIN base.calls c ON c.index = r.index WHERE {_INTERACTIONS} "
-        f"UNION ALL {whole}, r.root AS interaction_id, r.captures FROM (SELECT *, "
-        "who[1] AS user_id, who[2:] AS more_users FROM (SELECT c.root, "
-        f"any_value(c.captures) AS captures, {users} AS who, {taken} FROM base.calls c "
-        "JOIN base.known k ON k.index = c.index WHERE c.captures > 0 GROUP BY c.root)) r"
+        f"UNION ALL {shared}, r.root AS interaction_id, r.captures FROM {together}"
     )
 
 
@@ -222,8 +249,20 @@ add(
 CALLS = "calls"
 """Name of the view with one row per call."""
 
-SHARED_CALLS = _once()
+_FIELDS_OF_CALL = (*_RAW, *(field.column for field in FIELDS), *_ONE)
+
+SHARED_CALLS = _once(f"({_together(_FIELDS_OF_CALL)}) r")
 """What ``base.once`` is where several records are of one call."""
+
+GATHERED = _together(name for name in _FIELDS_OF_CALL if name not in _LONG)
+"""What ``base.gathered`` holds: all that calls of several records say but for long texts."""
+
+GATHERED_CALLS = _once(
+    f"base.gathered r JOIN (SELECT c.root, {_taken(_LONG)} {_MEMBERS} GROUP BY c.root) t "
+    "ON t.root = r.root",
+    "t",
+)
+"""What ``base.once`` is then: a filter, e.g. of people or times, finds its calls in that table."""
 
 SINGLE_CALLS = _each()
 """What ``base.once`` is where no two records are of one call."""

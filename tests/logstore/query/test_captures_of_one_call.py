@@ -12,6 +12,7 @@ from support.stores import TestStore
 from logstore.capture.importing import import_files
 from logstore.capture.importstate import ImportState
 from logstore.capture.interaction import Interaction
+from logstore.query import callviews
 from logstore.query.engine import Engine
 from logstore.query.explorer import Explorer
 from logstore.query.forensic import BY_NAME
@@ -185,6 +186,45 @@ def test_records_of_one_call_in_parts_months_and_memory(tmp_path: Path, small_pa
         assert len(engine.tables.parts) > 1  # type: ignore[union-attr]
     with Engine.open(reader, work=tmp_path / "work") as engine:
         assert groups(engine)[0] == (202, 0, 101)
+
+
+def test_a_call_says_the_same_however_often_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls are put together for one question first, and kept from the second one on."""
+    known = {"response_id": "resp-0123456789abc"}
+    gateway = Interaction(format="litellm", grade="gateway", operation="chat", **known)
+    told = chat("what is due?", "12 EUR", **known, **SPAN, span_id="s", user="maria")
+    extra = made(**known, grade="event", user="jan", model_version="5.1", error_message="slow")
+    asked = [
+        "SELECT * FROM calls ORDER BY index",
+        "SELECT user_ids, input_text, output_text, error_message FROM calls WHERE index = 0",
+        "SELECT index FROM calls WHERE user_id = 'maria'",
+        "SELECT index FROM calls WHERE contains(output_text, '12 EUR')",
+        "SELECT * FROM users ORDER BY user_id",
+    ]
+    entries = [entry_of(call) for call in (gateway, told, extra, chat("alone", user="jan"))]
+    with Engine.open(reader_of(entries, tmp_path / "e"), work=tmp_path / "work") as engine:
+        answers = []
+        for each in asked:
+            engine.refresh()
+            answers.append([list(engine.sql(each).rows) for _ in range(3)])
+            engine.rebuild("2000-01")
+        assert all(one == two == three for one, two, three in answers)
+        assert answers[1][0] == [(["maria", "jan"], "what is due?", "12 EUR", "slow")]
+        assert answers[2][0] == answers[3][0] == [(0,)]
+        for _ in range(2):
+            assert one(engine, "SELECT count(*) FROM calls") == 2
+        entries.append(entry_of(made(**known, grade="raw", user="eva")))
+        engine.reader.size = len(entries)
+        engine.refresh()
+        people = "SELECT user_ids FROM calls WHERE interaction_id = 0"
+        for _ in range(3):
+            assert one(engine, people) == ["eva", "maria", "jan"], "what came later counts at once"
+    monkeypatch.setattr(callviews, "MAX_GATHERED", 0)
+    with Engine.open(reader_of(entries, tmp_path / "e"), work=tmp_path / "work") as engine:
+        for _ in range(3):
+            assert one(engine, people) == ["eva", "maria", "jan"], "also where there are too many"
 
 
 def test_a_record_says_which_others_are_of_its_call(tmp_path: Path) -> None:
