@@ -26,6 +26,7 @@ BENCHES = {
     "start": "bench.starting:rows",
     "memory": "bench.memory:rows",
     "client": "bench.client:rows",
+    "serve": "bench.serving:rows",
     "verify": "bench.verifying:rows",
     "prove": "bench.proving:rows",
     "workingcopy": "bench.asking:working_copy",

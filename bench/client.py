@@ -6,17 +6,16 @@ the processor time counted is the calling program's alone.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 
+from bench.processes import endpoint, server
 from bench.report import Row, median
 from bench.setting import Setting
 from logstore import capture
@@ -35,10 +34,12 @@ def rows(setting: Setting) -> Iterator[Row]:
     folder = setting.folder()
     with (
         _model() as model,
-        _endpoint(folder) as endpoint,
+        endpoint(folder) as serving,
         httpx.Client(base_url=model, trust_env=False) as http,
-        capture.client(endpoint, on_failure="closed") as closed,
-        capture.client(endpoint, on_failure="open", spool=folder / "spool", close_s=60) as opened,
+        capture.client(serving.url, on_failure="closed") as closed,
+        capture.client(
+            serving.url, on_failure="open", spool=folder / "spool", close_s=60
+        ) as opened,
     ):
         client = _client(http)
         acts: dict[str, Callable[[], object]] = {
@@ -96,32 +97,5 @@ def _client(http: httpx.Client) -> Any:
 @contextmanager
 def _model() -> Iterator[str]:
     words = ["uvicorn", "bench.fakemodel:app", "--port", "0", "--no-access-log"]
-    with _process([sys.executable, "-m", *words], "running on ") as address:
-        yield address
-
-
-@contextmanager
-def _endpoint(folder: Path) -> Iterator[str]:
-    aircon = [sys.executable, "-m", "console"]
-    store, unlocked = str(folder / "evidence"), "--insecure-no-passphrase"
-    made = [*aircon, "init", store, unlocked, "--origin", "bench.example.com/live"]
-    subprocess.run(made, check=True, capture_output=True)
-    serve = [*aircon, "serve", "--store", store, unlocked, "--listen", "127.0.0.1:0"]
-    with _process(serve, "taking records on ") as address:
-        yield address
-
-
-@contextmanager
-def _process(command: list[str], before_address: str) -> Iterator[str]:
-    """A server until the block ends; gives the address that it says on standard error."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        for line in process.stderr:
-            if before_address in line:
-                yield line.split(before_address)[1].split()[0]
-                return
-        raise RuntimeError(f"{command} ended before it listened")
-    finally:
-        process.terminate()
-        process.communicate()
+    with server([sys.executable, "-m", *words], "running on ") as running:
+        yield running.url

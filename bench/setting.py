@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from bench.workload import SEAL_BYTES, Bench, Load
+from logstore.disk import set_immutable
 from logstore.query.engine import Engine
 from logstore.query.explorer import Explorer
 
@@ -36,6 +37,7 @@ class Sizes:
         memory: the two sizes whose peak memory is compared.
         runs: repetitions of what is interleaved with a peer.
         seconds: how long `openssl speed` runs.
+        load: seconds of each load on the endpoint.
     """
 
     lone: int = 1_500
@@ -46,9 +48,10 @@ class Sizes:
     memory: tuple[int, int] = (100_000, 400_000)
     runs: int = 5
     seconds: int = 3
+    load: int = 20
 
 
-QUICK = Sizes(200, 2_000, 8_000, 2_000, 20_000, (10_000, 20_000), 1, 1)
+QUICK = Sizes(200, 2_000, 8_000, 2_000, 20_000, (10_000, 20_000), 1, 1, 3)
 """Sizes that show whether everything works; their figures say little."""
 
 
@@ -76,6 +79,9 @@ class Setting:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        for path in self.base.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                set_immutable(path, on=False)  # a store's own files, where it could protect them
         shutil.rmtree(self.base, ignore_errors=True)
 
     def folder(self) -> Path:
