@@ -38,6 +38,9 @@ MAX_OPAQUE = MAX_CONTENT - 2**16
 MAX_SOURCES = 256
 """Sources whose traces are remembered."""
 
+MAX_SPANS = 100_000
+"""Spans remembered of all sources together; a sender may name as many sources as it likes."""
+
 _BY = "aircon"
 
 
@@ -104,15 +107,18 @@ class Intake:
         return Taken(records, rejected, is_unreadable(found), kinds, cut_short, sightings)
 
     def _traces(self, source: str) -> TraceIdentities:
+        """The traces of a source; those of the sources that were silent longest are forgotten."""
         known = self._identities.get(source)
         if known is None:
             from logstore.capture.decoders.otlp_identity import TraceIdentities
 
-            known = self._identities[source] = TraceIdentities()
-            if len(self._identities) > MAX_SOURCES:
-                self._identities.popitem(last=False)
-        else:
-            self._identities.move_to_end(source)
+            known = self._identities[source] = TraceIdentities(MAX_SPANS)
+        self._identities.move_to_end(source)
+        while len(self._identities) > 1 and (
+            len(self._identities) > MAX_SOURCES
+            or sum(each.size for each in self._identities.values()) > MAX_SPANS
+        ):
+            self._identities.popitem(last=False)
         return known
 
 

@@ -157,6 +157,11 @@ class TraceIdentities:
             self._named.discard(oldest)
             self._count -= len(forgotten)
 
+    @property
+    def size(self) -> int:
+        """Spans remembered now."""
+        return self._count
+
     def names_somebody(self, trace: str) -> bool:
         """Whether any span of a trace that is remembered carries an identity."""
         return trace in self._named

@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from support.serving import spans
 
 from logstore.receiving import answers
+from logstore.receiving.arriving import Arrival
 from logstore.receiving.backlog import Backlog
 from logstore.receiving.endpoint import Stored
 from logstore.receiving.heartbeats import MAX_LISTED, Heartbeats
+from logstore.receiving.intake import Intake
 from logstore.receiving.limits import MIB, Limits
 from logstore.receiving.metrics import MAX_SOURCES, OTHERS, Metrics
 from logstore.receiving.refusals import ComeBack, NotTaken, later
@@ -93,6 +96,16 @@ def test_answers_to_large_requests_are_forgotten_sooner() -> None:
     assert replays.get(b"7") is None
     replays.put(b"huge", 1, weight=1_000)
     assert replays.get(b"huge") is None
+
+
+def test_traces_are_remembered_for_all_sources_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logstore.receiving.intake.MAX_SPANS", 100)
+    intake = Intake(Limits())
+    for number in range(50):
+        body = spans(30, first=1).SerializeToString()
+        intake.take(Arrival("traces", f"live/local/{number}", body), body)
+        assert sum(each.size for each in intake._identities.values()) <= 130
+    assert list(intake._identities) == [f"live/local/{number}" for number in (46, 47, 48, 49)]
 
 
 def test_sources_without_end_are_counted_together() -> None:
