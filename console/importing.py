@@ -67,7 +67,12 @@ def import_paths(
         raise UsageError("an import needs the key store")
     key = store.keys.purpose_key("imports")
     journal = store.places.keys / "imports"
-    state = ImportState(journal, key, lambda source: last_seq(store.reader, source))
+    state = ImportState(
+        journal,
+        key,
+        lambda source: last_seq(store.reader, source),
+        lambda source: places(store.reader, source),
+    )
     progress = Progress("importing", "records")
 
     def on_progress(done: int, total: int | None, records: int) -> None:
@@ -110,19 +115,26 @@ def completing(log: Log, fetch_from: Iterable[str]) -> Iterator[Log | Completing
 
 def last_seq(reader: LogReader, source: str) -> int | None:
     """The highest sequence number that a log holds for a source; None when it holds none."""
+    return max(places(reader, source), default=None)
+
+
+def places(reader: LogReader, source: str) -> dict[int, int]:
+    """Indexes of the records that a log holds of a source, by their sequence number."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from logstore.formats.leaf import parse
 
     reader.refresh()
-    tail = (parse(leaf) for leaf in reader.tail.leaves)
-    found = [leaf.seq for leaf in tail if leaf.source == source and leaf.seq is not None]
+    tail = enumerate(map(parse, reader.tail.leaves), reader.tail.first)
+    found = {leaf.seq: at for at, leaf in tail if leaf.source == source and leaf.seq is not None}
     for pin in reader.pins:
         with reader.index(pin) as path:
-            chosen = pq.read_table(path, columns=["seq"], filters=pc.field("source") == source)
-        found += [seq for seq in chosen.column("seq").to_pylist() if seq is not None]
-    return max(found, default=None)
+            wanted = pc.field("source") == source
+            chosen = pq.read_table(path, columns=["seq", "index"], filters=wanted)
+        pairs = zip(*(chosen.column(name).to_pylist() for name in ("seq", "index")), strict=True)
+        found |= {seq: index for seq, index in pairs if seq is not None}
+    return found
 
 
 def report_rows(report: ImportReport) -> Iterator[tuple[object, ...]]:

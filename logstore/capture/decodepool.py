@@ -31,8 +31,9 @@ import msgspec
 
 from logstore.capture import decodeworker
 from logstore.capture.decodeworker import HELLO, Answer, Chunk
-from logstore.capture.decoding import recorded
+from logstore.capture.decoding import sighted
 from logstore.capture.items import Bad, Item
+from logstore.capture.linking import Sighting
 from logstore.formats.record import Record
 
 WORTH = 2**20
@@ -61,8 +62,8 @@ serve()
 """
 
 Piece = Item | Bad
-Decoded = tuple[Item, Record] | Bad
-"""An item with its record, or what no record could be made of."""
+Decoded = tuple[Item, tuple[Record, Sighting]] | Bad
+"""An item with its record and what that tells about people, or what no record could be made of."""
 
 
 def worker_count() -> int:
@@ -129,7 +130,7 @@ class Decoding:
         return len(waiting) > ahead + 1 or sum(flight.size for flight in waiting) > MAX_AHEAD
 
     def _landed(self, flight: _Flight, source: str, by: str) -> Iterator[Decoded]:
-        answers: Iterator[Record | str | None] = repeat(None)
+        answers: Iterator[tuple[Record, Sighting] | str | None] = repeat(None)
         if flight.sent is not None:
             answer = flight.sent.result()
             if answer is None:
@@ -142,7 +143,7 @@ class Decoding:
                 continue
             made = next(answers)
             if made is None:
-                made = recorded(piece, source=source, by=by, seq=seq)
+                made = sighted(piece, source=source, by=by, seq=seq)
             yield Bad(piece.raw, piece.where, made) if isinstance(made, str) else (piece, made)
 
 

@@ -19,8 +19,9 @@ from io import FileIO
 
 import msgspec
 
-from logstore.capture.decoding import recorded
+from logstore.capture.decoding import sighted
 from logstore.capture.items import Item
+from logstore.capture.linking import Sighting
 from logstore.formats.record import Record
 
 HELLO = b"aircon decodes"
@@ -49,8 +50,9 @@ class Chunk(msgspec.Struct, array_like=True):
     items: list[Item]
 
 
-Answer = list[Record | str | None]
-"""For each item its record, or why there is none, or None: it cannot be sent."""
+Answer = list[tuple[Record, Sighting] | str | None]
+"""For each item its record and what that tells about people, or why there is none as a slug, or
+None: it cannot be sent."""
 
 _encoder = msgspec.msgpack.Encoder()
 _read_chunk = msgspec.msgpack.Decoder(Chunk).decode
@@ -75,7 +77,7 @@ def answer(message: bytes | bytearray) -> bytes:
     """What a worker answers to a chunk."""
     chunk = _read_chunk(message)
     records: Answer = [
-        recorded(item, source=chunk.source, by=chunk.by, seq=seq)
+        sighted(item, source=chunk.source, by=chunk.by, seq=seq)
         for item, seq in zip(chunk.items, chunk.seqs, strict=True)
     ]
     try:
@@ -122,7 +124,7 @@ def serve() -> None:
         return
 
 
-def _is_sendable(record: Record | str | None) -> bool:
+def _is_sendable(record: tuple[Record, Sighting] | str | None) -> bool:
     try:
         _encoder.encode(record)
     except (ValueError, TypeError, OverflowError):

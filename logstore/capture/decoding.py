@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logstore.capture.interaction import Interaction
 from logstore.capture.items import Item
+from logstore.capture.linking import Sighting, sighting_of
 from logstore.capture.records import to_record
 from logstore.capture.registry import DECODERS
 from logstore.errors import FormatError
@@ -14,6 +15,15 @@ def recorded(item: Item, *, source: str, by: str, seq: int | None) -> Record | s
     """The record of an item, or why there is none as a slug (`Bad.reason`); as `decoded`."""
     made = decoded(item, source=source, by=by, seq=seq)
     return made if isinstance(made, str) else made[1]
+
+
+def sighted(item: Item, *, source: str, by: str, seq: int | None) -> tuple[Record, Sighting] | str:
+    """The record of an item and what it tells about people, or why there is none; as `decoded`."""
+    made = decoded(item, source=source, by=by, seq=seq)
+    if isinstance(made, str):
+        return made
+    found, record = made
+    return record, sighting_of(found, record, item.context)
 
 
 def decoded(

@@ -10,7 +10,10 @@ Rules of this file:
 3. A rejected piece goes on the log too, encrypted, as ``import.rejected``; the listing of rejects
    names file, place and reason only. Content never touches the disk outside the log.
 4. A file in which nothing is recognised is reported and leaves no record.
-5. Pieces may be decoded in worker processes (`decodepool`); nothing above depends on it.
+5. Who becomes known later in a file names earlier records of it too, with ``subject.linked``
+   records (`linking`), which take no number. A resumed import looks up where the records that are
+   durable already stand, and may say of some once more whose they are.
+6. Pieces may be decoded in worker processes (`decodepool`); nothing above depends on it.
 
 A JSON array that grew is a new file to us, since its closing bracket moved: its interactions are
 imported again. Append-only logs are lines.
@@ -25,7 +28,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import msgspec
 
@@ -35,11 +38,12 @@ from logstore.capture.importreport import MAX_LISTED, FileReport, ImportReport, 
 from logstore.capture.importstate import ImportState, Mark
 from logstore.capture.inflating import compression_of, inflated
 from logstore.capture.items import Bad, Item
+from logstore.capture.linking import Linker, Sighting
 from logstore.capture.records import to_rejected
 from logstore.capture.sources import files_of
 from logstore.capture.splitting import Position, split
 from logstore.formats import body as bodies
-from logstore.formats.record import INTERACTION, Receipt, Record, Refusal
+from logstore.formats.record import INTERACTION, LINKED, Receipt, Record, Refusal
 
 _SAMPLE = 16  # pieces looked at before a file is held to be of no known format
 _REPORT_EVERY = 512
@@ -107,6 +111,7 @@ class _Run:
         self.total: int | None = None
         self.bodies: set[Path] = set()
         self.decoding = Decoding()
+        self.linker = Linker(_BY)
         self._log = log
         self._state = state
         self._rejects_dir = rejects_dir
@@ -202,6 +207,15 @@ class _Run:
         self._on_progress(self._done if done is None else done, self.total, self._records)
 
 
+class _Flying(NamedTuple):
+    """A record handed to the log whose outcome is to come."""
+
+    where: str
+    format: str | None
+    kind: str
+    sighting: Sighting | None = None
+
+
 class _Span:
     """One run over a part of one source, from its ``begin`` to its ``end`` mark."""
 
@@ -214,7 +228,9 @@ class _Span:
         self._seq = mark.seq
         self._counts: Counter[str] = Counter()
         self._rejected = 0
-        self._flying: deque[tuple[str, str | None, str]] = deque()  # (where, format, kind)
+        self._flying: deque[_Flying] = deque()
+        self._links: deque[Record] = deque()
+        self._places = run.state.places(mark) if self._durable is not None else {}
         self._listing: BinaryIO | None = None
 
     def run(self, source: BinaryIO, done: Callable[[], int]) -> None:
@@ -262,7 +278,11 @@ class _Span:
     def _append(self, pieces: Iterable[Item | Bad], done: Callable[[], int]) -> None:
         stored = 0
         for outcome in self._run.outcomes(self._records(pieces)):
-            where, name, kind = self._flying.popleft()
+            where, name, kind, sighting = self._flying.popleft()
+            if kind == LINKED:  # a refused one names somebody whose keys are gone
+                continue
+            if sighting is not None and not isinstance(outcome, Refusal):
+                self._saw(sighting, outcome.index)
             if isinstance(outcome, Refusal):
                 self._refuse(where, f"refused-by-log:{type(outcome.error).__name__}")
             elif name is not None:
@@ -273,7 +293,17 @@ class _Span:
             if stored == _REPORT_EVERY:
                 self._run.progress(stored, done())
                 stored = 0
+        for _ in self._run.outcomes(iter(self._links)):
+            pass
         self._run.progress(stored, done())
+
+    def _saw(self, sighting: Sighting, index: int) -> None:
+        self._links.extend(self._run.linker.stored([(sighting, index)]))
+
+    def _linked(self) -> Iterator[Record]:
+        while self._links:
+            self._flying.append(_Flying(LINKED, None, LINKED))
+            yield self._links.popleft()
 
     def _records(self, pieces: Iterable[Item | Bad]) -> Iterator[Record]:
         """Every record of the span that is not durable yet, made only when it is taken."""
@@ -281,20 +311,23 @@ class _Span:
         token = self._mark.token
         durable = -1 if self._durable is None else self._durable
         for found in self._run.decoding.records(pieces, source=token, by=_BY, seq=self._seq):
+            yield from self._linked()
             seq = self._seq
             self._seq = seq + 1
             if isinstance(found, Bad):
                 self._rejected += 1
                 if seq > durable:
                     self._refuse(found.where, found.reason)
-                    self._flying.append((found.where, None, ""))
+                    self._flying.append(_Flying(found.where, None, ""))
                     yield to_rejected(found, source=token, by=_BY, seq=seq)
                 continue
-            item, record = found
+            item, (record, sighting) = found
             self._counts[item.format] += 1
             if seq > durable:
-                self._flying.append((item.where, item.format, record.kind))
+                self._flying.append(_Flying(item.where, item.format, record.kind, sighting))
                 yield record
+            elif seq in self._places:
+                self._saw(sighting, self._places[seq])
         counts = {"taken": self._counts.total(), "rejected": self._rejected}
         yield from self._system("import.finished", {**counts, "formats": sorted(self._counts)}, {})
 
@@ -305,7 +338,7 @@ class _Span:
         self._seq = seq + 1
         if self._durable is not None and seq <= self._durable:
             return
-        self._flying.append((kind, None, kind))
+        self._flying.append(_Flying(kind, None, kind))
         content = bodies.encode(bodies.Body(note=note)) if note else None
         yield Record(
             kind=kind, source=self._mark.token, by=_BY, clear=clear, content=content, seq=seq

@@ -19,7 +19,7 @@ import contextlib
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -91,6 +91,7 @@ class ImportState:
         path: directory of the journal; created with mode 0700.
         key: 32 bytes, kept for this purpose.
         last_seq: tells the highest sequence number the log holds for a source, None for none.
+        places: tells where its records stand: indexes by sequence number.
 
     Raises:
         KeyUnavailable: the journal was written with another key.
@@ -98,11 +99,16 @@ class ImportState:
     """
 
     def __init__(
-        self, path: Path, key: bytes, last_seq: Callable[[str], int | None] = lambda _: None
+        self,
+        path: Path,
+        key: bytes,
+        last_seq: Callable[[str], int | None] = lambda _: None,
+        places: Callable[[str], Mapping[int, int]] = lambda _: {},
     ) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self._last_seq = last_seq
+        self._places = places
         self._digest_key = hmac.digest(key, b"aircon/imports/digest/v1", "sha256")
         self._aead = AESGCM(hmac.digest(key, b"aircon/imports/frames/v1", "sha256"))
         self._known: dict[str, _Known] = {}
@@ -152,6 +158,11 @@ class ImportState:
         if known is not None and known.begun == mark:
             return self._last_seq(mark.token)
         return mark.seq - 1 if mark.seq else None
+
+    def places(self, mark: Mark) -> Mapping[int, int]:
+        """Indexes by sequence number of what the log holds of a span that is resumed."""
+        known = self._known.get(mark.token)
+        return self._places(mark.token) if known is not None and known.begun == mark else {}
 
     def begin(self, mark: Mark) -> None:
         """Journal that a span begins; on disk when this returns."""

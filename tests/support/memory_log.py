@@ -37,6 +37,13 @@ class MemoryLog:
         numbers = [r.seq for r in self.records if r.source == source and r.seq is not None]
         return max(numbers, default=None)
 
+    def places(self, source: str) -> dict[int, int]:
+        return {
+            r.seq: at
+            for at, r in enumerate(self.records)
+            if r.source == source and r.seq is not None
+        }
+
     def of_kind(self, kind: str) -> list[Record]:
         return [record for record in self.records if record.kind == kind]
 

@@ -20,7 +20,7 @@ from logstore.capture import decodepool, decodeworker
 from logstore.capture.beside import Folder
 from logstore.capture.decodepool import MAX_ITEMS, Decoded, Decoding, Piece
 from logstore.capture.decodeworker import HELLO, Chunk
-from logstore.capture.decoding import recorded
+from logstore.capture.decoding import sighted
 from logstore.capture.importing import import_files
 from logstore.capture.importreport import FileReport
 from logstore.capture.importstate import ImportState
@@ -55,7 +55,7 @@ def alone(pieces: Iterator[Piece] | list[Piece]) -> list[Decoded]:
         if isinstance(piece, Bad):
             found.append(piece)
             continue
-        made = recorded(piece, source="import/0", by="aircon", seq=seq)
+        made = sighted(piece, source="import/0", by="aircon", seq=seq)
         found.append(Bad(piece.raw, piece.where, made) if isinstance(made, str) else (piece, made))
     return found
 
@@ -114,10 +114,10 @@ def test_what_is_no_interaction_keeps_its_place_and_reason(helped: Decoding) -> 
     ]
     found = decoded(helped, odd * 100)
     assert found == alone(odd * 100)
-    assert [one.reason if isinstance(one, Bad) else one[1].time_us for one in found[:6]] == [
+    assert [one.reason if isinstance(one, Bad) else one[1][0].time_us for one in found[:6]] == [
         "not-aircon", "not-json", None, "not-litellm", 2**70, "not-otlp.span",
     ]  # fmt: skip
-    assert [one[1].seq for one in found[-6:] if not isinstance(one, Bad)] == [7 + 596, 7 + 598]
+    assert [one[1][0].seq for one in found[-6:] if not isinstance(one, Bad)] == [7 + 596, 7 + 598]
 
 
 def test_a_decoder_that_breaks_in_a_worker_breaks_one_piece(helped: Decoding) -> None:
@@ -321,10 +321,10 @@ def test_a_worker_answers_through_an_interrupt_and_ends_with_its_input() -> None
         it.stdin.close()
         assert it.wait(30) == 0
     assert heard == decodeworker.answer(decodeworker.encode_chunk(chunk))
-    record, unsendable = decodeworker.read_answer(heard)
-    (_, expected), *_ = (one for one in alone([aircon_item(3)]) if not isinstance(one, Bad))
-    assert not isinstance(record, str)
-    assert record is not None
+    answered, unsendable = decodeworker.read_answer(heard)
+    (_, (expected, _)), *_ = (one for one in alone([aircon_item(3)]) if not isinstance(one, Bad))
+    assert isinstance(answered, tuple)
+    record, _ = answered
     assert (record.content, record.seq, unsendable) == (expected.content, 3, None)
 
 

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import random
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.memory_log import MemoryLog
 from support.otlp_made import log, span
 from support.stores import TestStore
 
+from logstore.capture import decodepool, linking
 from logstore.capture.decoders.otlp_identity import TraceIdentities
 from logstore.capture.decoders.otlp_split import split_json
+from logstore.capture.importing import import_files
+from logstore.capture.importstate import ImportState
 from logstore.capture.interaction import Interaction
 from logstore.capture.items import Item
 from logstore.capture.linking import Linker, Sighting, sighting_of
 from logstore.capture.records import to_record
 from logstore.capture.registry import DECODERS
+from logstore.errors import NotDurable
 from logstore.formats import body as bodies
 from logstore.formats.record import LINKED, Receipt, Record
 from logstore.query.engine import Engine
@@ -244,3 +252,84 @@ def test_a_destroyed_persons_link_says_nothing_any_more(store: TestStore, tmp_pa
         assert Explorer(engine).select(Filter(user="maria")).count == 0
         found = engine.sql("SELECT count(*) FROM interactions WHERE user_id = 'maria'")
         assert list(found.rows) == [(0,)]
+
+
+CALLS = 2500
+
+
+def late_root(path: Path) -> Path:
+    """Calls of one trace, each with a body, before the span that says who asked."""
+    rows = [call(f"{at:016x}", ROOT, note="x" * 400) for at in range(CALLS)]
+    rows.append(request(ROOT, **{"enduser.id": "maria"}))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def bring_in(log_: MemoryLog, path: Path) -> None:
+    home = path.parent
+    with closing(ImportState(home / "state", bytes(32), log_.last_seq, log_.places)) as state:
+        import_files(log_, [path], state=state, rejects_dir=home / "rejects")
+
+
+def linked_of(log_: MemoryLog) -> set[int]:
+    """Whose calls they are by links, which name nobody but maria."""
+    found = [said(record) for record in log_.of_kind(LINKED)]
+    assert all(people == ["maria"] for _, people in found)
+    return {index for indexes, _ in found for index in indexes}
+
+
+def calls_of(log_: MemoryLog) -> set[int]:
+    return {at for at, record in enumerate(log_.records) if record.kind == "interaction"}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_root_span_at_the_end_of_a_file_names_the_calls_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(linking, "MAX_WAITING_HERE", CALLS)
+    if workers:
+        monkeypatch.setattr(decodepool, "worker_count", lambda: workers)
+        monkeypatch.setattr(decodepool._Workers, "__init__", ready(decodepool._Workers.__init__))
+    else:
+        monkeypatch.setattr(decodepool, "worker_count", lambda: 0)
+    log_, path = MemoryLog(), late_root(tmp_path / "spans.jsonl")
+    bring_in(log_, path)
+    assert linked_of(log_) == calls_of(log_)
+    assert len(calls_of(log_)) == CALLS
+    assert [r.seq for r in log_.records if r.kind != LINKED] == list(range(CALLS + 3))
+    assert all(record.seq is None for record in log_.of_kind(LINKED))
+    count = len(log_.records)
+    bring_in(log_, path)
+    assert len(log_.records) == count, "imported again it adds nothing, no link either"
+
+
+def ready(start: Callable[..., None]) -> Callable[..., None]:
+    """Workers that are waited for, and that answer something."""
+
+    def started(self: decodepool._Workers, count: int) -> None:
+        start(self, count)
+        for _ in range(3000):
+            if self.ready == count:
+                return
+            time.sleep(0.01)
+        pytest.fail("no workers within 30 seconds")
+
+    return started
+
+
+@pytest.mark.parametrize("crash", [1, 700, CALLS + 2, CALLS + 3])
+def test_an_interrupted_import_names_what_was_durable_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: int
+) -> None:
+    monkeypatch.setattr(linking, "MAX_WAITING_HERE", CALLS)
+    log_, path = MemoryLog(), late_root(tmp_path / "spans.jsonl")
+    log_.break_after = crash
+    with pytest.raises(NotDurable):
+        bring_in(log_, path)
+    log_.break_after = None
+    log_.records += [Record("other", "somebody else")] * 3
+    bring_in(log_, path)
+    assert linked_of(log_) == calls_of(log_)
+    assert [r.seq for r in log_.records if r.source.startswith("import/") and r.kind != LINKED] == [
+        *range(CALLS + 3)
+    ]
