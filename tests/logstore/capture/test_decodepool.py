@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
@@ -109,15 +110,28 @@ def test_what_is_no_interaction_keeps_its_place_and_reason(helped: Decoding) -> 
         Bad(b"x", "line 1", "not-json"),
         aircon_item(2),
         Item(b"[" * 100_000, "litellm", "line 3"),  # nested beyond any parser
-        aircon_item(4, start_us=2**70),  # no message between processes can hold this number
+        aircon_item(4, start_us=2**70),  # no record can have this time
         Item(b"", "otlp.span", "line 5"),
     ]
     found = decoded(helped, odd * 100)
     assert found == alone(odd * 100)
     assert [one.reason if isinstance(one, Bad) else one[1][0].time_us for one in found[:6]] == [
-        "not-aircon", "not-json", None, "not-litellm", 2**70, "not-otlp.span",
+        "not-aircon", "not-json", None, "not-litellm", "not-aircon", "not-otlp.span",
     ]  # fmt: skip
-    assert [one[1][0].seq for one in found[-6:] if not isinstance(one, Bad)] == [7 + 596, 7 + 598]
+    assert [one[1][0].seq for one in found[-6:] if not isinstance(one, Bad)] == [7 + 596]
+
+
+def test_what_no_message_can_hold_is_left_to_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def large(item: Item, *, source: str, by: str, seq: int) -> object:
+        made = sighted(item, source=source, by=by, seq=seq)
+        assert not isinstance(made, str)
+        return (replace(made[0], time_us=2**70), made[1]) if seq == 4 else made
+
+    monkeypatch.setattr(decodeworker, "sighted", large)
+    chunk = Chunk("s", "b", [3, 4], [aircon_item(3), aircon_item(4)])
+    kept, left = decodeworker.read_answer(decodeworker.answer(decodeworker.encode_chunk(chunk)))
+    assert isinstance(kept, tuple)
+    assert (kept[0].seq, left) == (3, None)
 
 
 def test_a_decoder_that_breaks_in_a_worker_breaks_one_piece(helped: Decoding) -> None:
@@ -321,11 +335,11 @@ def test_a_worker_answers_through_an_interrupt_and_ends_with_its_input() -> None
         it.stdin.close()
         assert it.wait(30) == 0
     assert heard == decodeworker.answer(decodeworker.encode_chunk(chunk))
-    answered, unsendable = decodeworker.read_answer(heard)
+    answered, refused = decodeworker.read_answer(heard)
     (_, (expected, _)), *_ = (one for one in alone([aircon_item(3)]) if not isinstance(one, Bad))
     assert isinstance(answered, tuple)
     record, _ = answered
-    assert (record.content, record.seq, unsendable) == (expected.content, 3, None)
+    assert (record.content, record.seq, refused) == (expected.content, 3, "not-aircon")
 
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 9])
