@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,9 +15,21 @@ def client_python() -> Path:
     """The interpreter of `make clients`; without it CI fails and everybody else skips."""
     main = Path(sys.prefix)
     python = main.with_name(f"{main.name}-clients") / "bin/python"
-    if python.exists() and (python.parents[1] / ".installed").exists():
-        return python
-    missing = "the real client libraries are not installed: run `make clients`"
+    if not (python.exists() and (python.parents[1] / ".installed").exists()):
+        _missing("the real client libraries are not installed: run `make clients`")
+    return python
+
+
+@pytest.fixture(scope="session")
+def rotel_agent(client_python: Path) -> Path:
+    """The collector's program."""
+    agents = [*client_python.parents[1].glob("lib/python*/site-packages/rotel/rotel-agent")]
+    if not agents:
+        _missing("there is no wheel of Rotel for this platform")
+    return agents[0]
+
+
+def _missing(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    pytest.skip(missing)
+        pytest.fail(what)
+    pytest.skip(what)

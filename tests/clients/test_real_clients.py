@@ -8,13 +8,12 @@ table below, so that an update which loses more, or less, is noticed.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from clients.programs import scenes
+from support.client_programs import new_token, run_program, surroundings
 from support.client_truth import ABSENT, STATEMENT, TOOLS, UNOWNED, losses
 from support.model_answers import GREETING
 from support.model_server import ModelServer, model_server
@@ -131,7 +130,7 @@ CLIENTS = {
 def test_what_a_client_did_is_found_again(name: str, client_python: Path, tmp_path: Path) -> None:
     client = CLIENTS[name]
     store = new_store(tmp_path)
-    token = _token(store, name)
+    token = new_token(store, name)
     with (
         model_server() as model,
         serving(store, "--token-file", f"{store}.tokens") as endpoint,
@@ -149,45 +148,20 @@ def test_what_a_client_did_is_found_again(name: str, client_python: Path, tmp_pa
     assert verified.returncode == 0, verified.stderr
 
 
-def _token(store: Path, name: str) -> str:
-    made = aircon("token", "add", name, "--store", store, "--insecure-no-passphrase")
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
-
-
 def _run(
     python: Path, client: Client, model: ModelServer, endpoint: Serving, token: str, home: Path
 ) -> None:
-    """Run one program with what its page says, and nothing of our own environment."""
+    """Run one program with what its page says."""
     config = home / "litellm_proxy.yaml"
     page = (PROGRAMS / config.name).read_text("utf-8")
     config.write_text(real(page, endpoint.url, token), "utf-8")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "OPENAI_API_KEY": "sk-nobody",
-        "OPENAI_BASE_URL": f"{model.url}/v1",
-        "ANTHROPIC_API_KEY": "sk-nobody",
-        "ANTHROPIC_BASE_URL": model.url,
-        "ANTHROPIC_API_BASE": model.url,  # LiteLLM's name for it
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # it would ask the internet
+    environment = surroundings(home, model.url) | {
         "LITELLM_CONFIG": str(config),
         "DEFAULT_FLUSH_INTERVAL_SECONDS": "1",
-        # One batch at the end: the call's span and the one above it that names the person.
-        "OTEL_BSP_SCHEDULE_DELAY": "60000",
     }
     for each in client.environment:
         environment |= variables(each, endpoint.url, token)
-    done = subprocess.run(
-        [python, PROGRAMS / "run.py", client.telemetry, client.calls],
-        env=environment | client.more,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_program(python, client.telemetry, client.calls, environment | client.more)
 
 
 def _search(store: Path, has_answers: object) -> None:
