@@ -50,3 +50,9 @@ async def press(pilot: Pilot[Any], *names: str) -> None:
     for name in names:
         await pilot.press(name)
         await settle(pilot)
+
+
+async def go_to(pilot: Pilot[Any], position: int) -> None:
+    """Put the cursor on a row and wait until that row is there."""
+    screen_of(pilot).rows.go_to(position)
+    await settle(pilot)

@@ -61,6 +61,8 @@ class FakeExplorer:
     hostile: bool = False
     select_waits: threading.Event | None = None
     """While set to an unset event, every `select` waits for it (or for `cancel`)."""
+    rows_wait: threading.Event | None = None
+    """While set to an unset event, every page of rows waits for it."""
     fails: str = ""
     """The method that fails."""
     calls: list[tuple[object, ...]] = field(default_factory=list)
@@ -95,6 +97,8 @@ class FakeExplorer:
     def rows(self, selection: Selection, start: int, count: int, /) -> list[Row]:
         self.calls.append(("rows", start, count))
         self._may_fail("rows")
+        if self.rows_wait is not None:
+            self.rows_wait.wait(30)
         return [self.row(index) for index in selection.slice(start, count)]
 
     def histogram(self, selection: Selection, buckets: int, /) -> Histogram:

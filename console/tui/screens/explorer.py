@@ -31,6 +31,7 @@ from logstore.query.filters import parse_filter
 from logstore.query.rows import Row
 
 _NO_ROW = "There is no record under the cursor."
+_ON_ITS_WAY = "The record under the cursor is still being fetched."
 
 _UNLOCK = (
     "Content is encrypted. The passphrase opens the key store for this",
@@ -138,14 +139,26 @@ class ExplorerScreen(AnswersScreen):
 
     @on(RowWindow.Opened)
     def action_open(self) -> None:
-        """Read the record under the cursor."""
+        """Read the record under the cursor; one still on its way is read when it is here."""
         row = self.row
         if row is None:
-            self.tell(_NO_ROW)
+            self._open_at = self.rows.cursor if self.rows.count else None
+            self.tell(self._no_row())
             return
+        self._open_at = None
         self.reading = True
         self.read(row.index)
         self.detail.lines.focus()
+
+    @on(RowWindow.Moved)
+    def _open_what_arrived(self, message: RowWindow.Moved) -> None:
+        if self._open_at is None or message.position != self._open_at:
+            self._open_at = None
+        elif message.row is not None:
+            self.action_open()
+
+    def _no_row(self) -> str:
+        return _ON_ITS_WAY if self.rows.count else _NO_ROW
 
     def watch_reading(self, reading: bool) -> None:
         """On a narrow screen the detail takes the table's place."""
@@ -157,6 +170,7 @@ class ExplorerScreen(AnswersScreen):
             self.asker.stop_export()
         elif self.busy_since is not None:
             self._stop_asking()
+        self._open_at = None
         self.reading = False
         self.rows.focus()
 
@@ -197,7 +211,7 @@ class ExplorerScreen(AnswersScreen):
         """Go on from the record under the cursor."""
         row = self.row
         if row is None:
-            self.tell(_NO_ROW)
+            self.tell(self._no_row())
             return
         bundle = self.shown_bundle()
         ways = pivots(row, bundle.detail if bundle else None)
@@ -247,7 +261,7 @@ class ExplorerScreen(AnswersScreen):
         """Copy something of the record under the cursor."""
         row, here = self.row, self.trail.here
         if row is None:
-            self.tell(_NO_ROW)
+            self.tell(self._no_row())
             return
         bundle = self.shown_bundle()
         unread = "" if bundle else "open the record first"

@@ -50,6 +50,7 @@ class FrameScreen(Screen[None]):
         self.exporting = False
         self._turn = 0
         self._read_index = -1
+        self._open_at: int | None = None
         self._tailing = False
         self._tail_error = ""
         self._counted_at = 0.0

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from rich.cells import cell_len
-from support.console_pilot import press, screen_of, seen, settle
+from support.console_pilot import go_to, press, screen_of, seen, settle
 from support.fake_explorer import START_US, STEP_US, FakeExplorer, FakeSession, session
 
 from console.tui.keys import ACTIONS, DETAIL_BAR, FILTER_BAR, TABLE_KEYS, TABLE_KEYS_DEEP, TIME_BAR
@@ -120,8 +120,7 @@ async def test_pasted_control_characters_never_stand_in_the_filter_line(open_con
 )
 async def test_a_pivot_leads_to_the_others_and_back_to_where_one_was(open_console, key, expected):
     async with open_console(session(600)) as pilot:
-        screen_of(pilot).rows.go_to(21)
-        await settle(pilot)
+        await go_to(pilot, 21)
         row = screen_of(pilot).row
         assert row is not None
         known = {
@@ -151,7 +150,7 @@ async def test_similar_text_becomes_a_place_of_its_own(open_console):
 
 async def test_the_same_call_is_found_or_said_to_be_missing(open_console):
     async with open_console(session(600)) as pilot:
-        screen_of(pilot).rows.go_to(13)
+        await go_to(pilot, 13)
         await press(pilot, "p", "c")
         assert "same call as record 13" in seen(pilot)
         assert "2/2 records" in seen(pilot)
@@ -177,7 +176,7 @@ async def test_going_back_from_the_start_says_so(open_console):
 
 async def test_a_record_is_read_in_five_views(open_console):
     async with open_console(session(600)) as pilot:
-        screen_of(pilot).rows.go_to(12)
+        await go_to(pilot, 12)
         await press(pilot, "enter")
         assert "TOOL CALL lookup_order" in seen(pilot)
         assert "aircon show 019a3b5c" in seen(pilot)
@@ -196,6 +195,31 @@ async def test_a_record_is_read_in_five_views(open_console):
         assert not screen_of(pilot).reading
 
 
+async def test_enter_on_a_row_that_is_still_being_fetched_opens_it_when_it_is_here(open_console):
+    fake = session(600)
+    async with open_console(fake) as pilot:
+        fake.explorer.rows_wait = threading.Event()
+        await pilot.press("home", "enter")
+        await pilot.pause()
+        assert "The record under the cursor is still being fetched." in seen(pilot)
+        assert not screen_of(pilot).reading
+        fake.explorer.rows_wait.set()
+        await settle(pilot)
+        assert screen_of(pilot).reading
+        assert screen_of(pilot).detail.bundle.detail.row.index == 0
+
+
+@pytest.mark.parametrize("key", ["down", "escape", "end"])
+async def test_whoever_goes_on_meanwhile_is_not_pulled_into_the_record(open_console, key):
+    fake = session(600)
+    async with open_console(fake) as pilot:
+        fake.explorer.rows_wait = threading.Event()
+        await pilot.press("home", "enter", key)
+        fake.explorer.rows_wait.set()
+        await settle(pilot)
+        assert not screen_of(pilot).reading
+
+
 async def test_side_by_side_the_detail_follows_the_cursor(open_console):
     async with open_console(session(600), (160, 50)) as pilot:
         await press(pilot, "home")
@@ -206,7 +230,7 @@ async def test_side_by_side_the_detail_follows_the_cursor(open_console):
 
 async def test_content_whose_key_is_gone_is_said_to_be_gone(open_console):
     async with open_console(session(60)) as pilot:
-        screen_of(pilot).rows.go_to(7)
+        await go_to(pilot, 7)
         await press(pilot, "enter")
         assert "destroyed on purpose" in seen(pilot)
 
@@ -483,8 +507,7 @@ async def test_a_click_in_the_key_bar_does_what_the_key_does(open_console):
 
 async def test_a_resize_changes_the_layout_and_keeps_the_place(open_console):
     async with open_console(session(600)) as pilot:
-        screen_of(pilot).rows.go_to(300)
-        await settle(pilot)
+        await go_to(pilot, 300)
         await pilot.resize_terminal(160, 50)
         await settle(pilot)
         assert screen_of(pilot).row.index == 300
