@@ -1,7 +1,8 @@
 """Records attributed to a person after they were stored: the ``subject.linked`` records, applied.
 
 A model call is often stored before the span that says who asked. What a later record attributes is
-laid over the earlier one here, as ``base.known``; the earlier record itself never changes.
+laid over the earlier one here, as ``base.known``; the earlier record itself never changes. People
+stand in the order in which they were named: first by the record itself, then link by link.
 """
 
 # ruff: noqa: S608 - names inside SQL are constants of this package; values are bound
@@ -16,10 +17,21 @@ from logstore.formats.record import LINKED
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+
+def each_once(people: str) -> str:
+    """SQL for a list without its repetitions and NULLs, in its order, which `list_distinct` loses.
+
+    Args:
+        people: SQL for the list.
+    """
+    known = f"list_filter({people}, lambda who: who IS NOT NULL)"
+    return f"list_filter({known}, lambda who, nth: list_position({known}, who) = nth)"
+
+
 _EMPTY = "CREATE TABLE base.links (index BIGINT, users VARCHAR[], session_id VARCHAR)"
 _READ = f"""
 CREATE OR REPLACE TABLE base.links AS
-SELECT index, list_distinct(flatten(list(users ORDER BY placed))) AS users,
+SELECT index, {each_once("flatten(list(users ORDER BY placed))")} AS users,
        arg_min(session_id, placed) AS session_id
 FROM (SELECT unnest(TRY_CAST(json_extract(clear, '$.records') AS BIGINT[])) AS index,
              index AS placed,
@@ -28,13 +40,12 @@ FROM (SELECT unnest(TRY_CAST(json_extract(clear, '$.records') AS BIGINT[])) AS i
 WHERE index < placed GROUP BY index
 """
 _PLAIN = "CREATE OR REPLACE VIEW base.known AS SELECT * FROM base.records"
-_USERS = "list_distinct(list_concat([r.user_id], coalesce(r.more_users, []), l.users))"
+_USERS = each_once("list_concat([r.user_id], coalesce(r.more_users, []), l.users)")
 _LAID_OVER = f"""
 CREATE OR REPLACE VIEW base.known AS
 SELECT r.* FROM base.records r ANTI JOIN base.links l ON l.index = r.index
 UNION ALL
-SELECT r.* REPLACE (list_filter({_USERS}, lambda who: who IS NOT NULL)[1] AS user_id,
-                    list_filter({_USERS}, lambda who: who IS NOT NULL)[2:] AS more_users,
+SELECT r.* REPLACE (({_USERS})[1] AS user_id, ({_USERS})[2:] AS more_users,
                     coalesce(r.session_id, l.session_id) AS session_id)
 FROM base.links l JOIN base.records r ON r.index = l.index
 """

@@ -16,6 +16,7 @@ from logstore.errors import UsageError
 from logstore.formats.clearfields import FIELDS
 from logstore.formats.record import INTERACTION, LOG, SPAN
 from logstore.query.columns import CAPTURED_KINDS
+from logstore.query.links import each_once
 from logstore.query.timeline import FIRST_US, LAST_US
 
 CALL_COLUMNS = frozenset({"interaction_id", "is_primary", "captures"})
@@ -193,8 +194,7 @@ _NAMED = (
     "flatten(list(list_prepend(k.user_id, coalesce(k.more_users, [])) "
     "ORDER BY c.place) FILTER (k.user_id IS NOT NULL))"
 )
-_WHO = "list_filter(named, lambda person, nth: list_position(named, person) = nth)"
-"""Each person once, in order, which `list_distinct` does not keep."""
+_WHO = each_once("named")
 
 _MEMBERS = "FROM base.calls c JOIN base.known k ON k.index = c.index WHERE c.captures > 0"
 
@@ -234,6 +234,8 @@ def _once(together: str, texts: str = "") -> str:
     )
 
 
+_MODELS = f"list_sort(list(DISTINCT {_MODEL}))"
+_APPLICATIONS = "list_sort(list(DISTINCT application))"
 _INTERACTIONS = f"r.kind = '{INTERACTION}'"
 _SPANS = f"r.kind IN ('{SPAN}', '{LOG}')"
 _EVENTS = f"r.kind NOT IN {CAPTURED_KINDS}"
@@ -303,13 +305,13 @@ add(
     View(
         "sessions",
         f"SELECT session_id, {_SEEN}, count(*) AS interactions, "
-        "count(DISTINCT user_id) AS users, list(DISTINCT user_id) AS user_ids, "
-        f"list(DISTINCT {_MODEL}) AS models, list(DISTINCT application) AS applications, "
+        "count(DISTINCT user_id) AS users, list_sort(list(DISTINCT user_id)) AS user_ids, "
+        f"{_MODELS} AS models, {_APPLICATIONS} AS applications, "
         "count(error_type) AS errors, sum(input_tokens)::BIGINT AS input_tokens, "
         "sum(output_tokens)::BIGINT AS output_tokens FROM calls "
         "WHERE session_id IS NOT NULL GROUP BY session_id",
         f"SELECT session, {_SEEN}, count(*) AS interactions, "
-        f"list(DISTINCT {_MODEL}) AS models, list(DISTINCT application) AS applications, "
+        f"{_MODELS} AS models, {_APPLICATIONS} AS applications, "
         "count(error_type) AS errors, sum(input_tokens)::BIGINT AS input_tokens, "
         "sum(output_tokens)::BIGINT AS output_tokens FROM calls "
         "WHERE session IS NOT NULL GROUP BY session",
@@ -334,7 +336,7 @@ add(
         "users",
         f"SELECT user_id, {_SEEN}, "
         "count(*) AS interactions, count(DISTINCT session_id) AS sessions, "
-        "list(DISTINCT application) AS applications, count(error_type) AS errors, "
+        f"{_APPLICATIONS} AS applications, count(error_type) AS errors, "
         "sum(input_tokens)::BIGINT AS input_tokens, "
         "sum(output_tokens)::BIGINT AS output_tokens FROM "
         "(SELECT time_us, session_id, application, error_type, input_tokens, output_tokens, "
