@@ -29,14 +29,39 @@ class Server:
     pid: int
 
     def cpu_s(self) -> float:
-        """Processor seconds so far, all threads together."""
-        after_name = Path(f"/proc/{self.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / _TICKS
+        """Processor seconds so far, of all threads and of the processes it started."""
+        return sum(map(_cpu_s, self._family()))
 
     def rss_mib(self) -> float:
-        """Resident memory now."""
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text("utf-8"))
-        return int(found[1]) / 1024 if found else 0.0
+        """Resident memory now, of it and of the processes it started."""
+        return sum(map(_rss_mib, self._family()))
+
+    def _family(self) -> list[int]:
+        every = (int(each.name) for each in Path("/proc").glob("[0-9]*"))
+        return [self.pid, *(pid for pid in every if _parent(pid) == self.pid)]
+
+
+def _stat(pid: int) -> list[str]:
+    """What stands in ``/proc/PID/stat`` after the name: state, parent ...; empty once it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _parent(pid: int) -> int:
+    found = _stat(pid)
+    return int(found[1]) if found else 0
+
+
+def _cpu_s(pid: int) -> float:
+    found = _stat(pid)
+    return (int(found[11]) + int(found[12])) / _TICKS if found else 0.0
+
+
+def _rss_mib(pid: int) -> float:
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text("utf-8"))
+    return int(found[1]) / 1024 if found else 0.0
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import FileIO
-from itertools import repeat
+from itertools import count, repeat
 from queue import SimpleQueue
 
 import msgspec
@@ -97,9 +97,9 @@ class Decoding:
             self._workers.close()
 
     def records(
-        self, pieces: Iterable[Piece], *, source: str, by: str, seq: int
+        self, pieces: Iterable[Piece], *, source: str, by: str, seq: int | None
     ) -> Iterator[Decoded]:
-        """What becomes of each piece, in order; the first one has the number `seq`."""
+        """What becomes of each piece, in order; the first one has the number `seq`, if any has."""
         waiting: deque[_Flight] = deque()
         for flight in _flights(pieces, seq):
             waiting.append(flight)
@@ -110,8 +110,8 @@ class Decoding:
             yield from self._landed(waiting.popleft(), source, by)
 
     def _start(self) -> None:
-        if self._workers is None and (count := worker_count()):
-            self._workers = _Workers(count)
+        if self._workers is None and (many := worker_count()):
+            self._workers = _Workers(many)
 
     def _send(self, flight: _Flight, source: str, by: str) -> None:
         self._seen += flight.size
@@ -120,7 +120,7 @@ class Decoding:
         workers = self._workers
         if workers is None or self.lost or not workers.ready or flight.size > PIPE:
             return
-        seqs = [flight.seq + at for at, piece in enumerate(flight.pieces) if type(piece) is Item]
+        seqs = [seq for seq, piece in flight.numbered() if type(piece) is Item]
         items = [piece for piece in flight.pieces if isinstance(piece, Item)]
         if items:
             flight.sent = workers.submit(Chunk(source, by, seqs, items))
@@ -137,7 +137,7 @@ class Decoding:
                 self.lost = True
             else:
                 answers = iter(answer)
-        for seq, piece in enumerate(flight.pieces, flight.seq):
+        for seq, piece in flight.numbered():
             if isinstance(piece, Bad):
                 yield piece
                 continue
@@ -152,21 +152,31 @@ class _Flight:
 
     __slots__ = ("pieces", "sent", "seq", "size")
 
-    def __init__(self, seq: int) -> None:
+    def __init__(self, seq: int | None) -> None:
         self.seq = seq
         self.pieces: list[Piece] = []
         self.size = 0
         self.sent: Future[Answer | None] | None = None
 
+    def numbered(self) -> Iterator[tuple[int | None, Piece]]:
+        """Each piece with its number; None where the source does not count."""
+        if self.seq is None:
+            return zip(repeat(None), self.pieces, strict=False)
+        return zip(count(self.seq), self.pieces, strict=False)
 
-def _flights(pieces: Iterable[Piece], seq: int) -> Iterator[_Flight]:
+    def following(self) -> _Flight:
+        """An empty chunk for what comes next."""
+        return _Flight(None if self.seq is None else self.seq + len(self.pieces))
+
+
+def _flights(pieces: Iterable[Piece], seq: int | None) -> Iterator[_Flight]:
     flight = _Flight(seq)
     for piece in pieces:
         flight.pieces.append(piece)
         flight.size += len(piece.raw)
         if flight.size >= CHUNK or len(flight.pieces) >= MAX_ITEMS:
             yield flight
-            flight = _Flight(flight.seq + len(flight.pieces))
+            flight = flight.following()
     if flight.pieces:
         yield flight
 
@@ -178,13 +188,13 @@ class _Workers:
         ready: how many have said hello.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, many: int) -> None:
         self.ready = 0
         self._free: SimpleQueue[_Worker] = SimpleQueue()
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(many, thread_name_prefix="decode")
         self._all: list[_Worker] = []
         with contextlib.suppress(OSError):  # no process to be had: this one does it all
-            for _ in range(count):
+            for _ in range(many):
                 self._all.append(_Worker())
         for worker in self._all:
             self._threads.submit(self._greet, worker)
@@ -224,6 +234,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=_environment(),
             process_group=0,  # Ctrl+C at the terminal reaches this process alone
         )
         asked, said = self._process.stdin, self._process.stdout
@@ -263,6 +274,11 @@ class _Worker:
         """Close its pipes, once nobody uses them."""
         self._asked.close()
         self._said.close()
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without our own settings: a passphrase may be among them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AIRCON_")}
 
 
 def _widen(pipe: FileIO) -> None:

@@ -40,13 +40,13 @@ class Chunk(msgspec.Struct, array_like=True):
     Attributes:
         source: goes into every record, as does `by`.
         by: operator or service identity.
-        seqs: the items' numbers in their source.
+        seqs: the items' numbers in their source, None where it does not count.
         items: what to decode.
     """
 
     source: str
     by: str
-    seqs: list[int]
+    seqs: list[int | None]
     items: list[Item]
 
 

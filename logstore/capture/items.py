@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from logstore.capture.interaction import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, gc=False):
     """Identity joined from elsewhere in the source, for one item.
 
     Attributes:

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from logstore.capture.decoders.otlp_identity import MAX_SPANS, TraceIdentities
 from logstore.capture.interaction import Interaction
@@ -92,8 +93,7 @@ def sighting_of(found: Interaction, record: Record, context: Context | None = No
     )
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct, gc=False):
     """A stored record whose person is not known yet."""
 
     index: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,7 +23,8 @@ from logstore.formats.record import Record, Refusal
 from logstore.receiving.arriving import Arrival, count_metrics
 from logstore.receiving.backlog import Backlog, Entry
 from logstore.receiving.gate import Sender
-from logstore.receiving.intake import Intake, Taken, opaque
+from logstore.receiving.intake import Taken, opaque
+from logstore.receiving.lanes import Lanes
 from logstore.receiving.limits import Limits
 from logstore.receiving.metrics import Metrics
 from logstore.receiving.refusals import ComeBack, later
@@ -77,6 +78,7 @@ class Endpoint:
         limits: bounds.
         metrics: counts.
         fetcher: gets content that records only point at; None where nothing may be fetched.
+        on_lost: told, in another thread, that a process that decodes died.
 
     Attributes:
         backlog: what is under way.
@@ -84,16 +86,20 @@ class Endpoint:
     """
 
     def __init__(
-        self, writer: Writer, limits: Limits, metrics: Metrics, fetcher: Fetcher | None = None
+        self,
+        writer: Writer,
+        limits: Limits,
+        metrics: Metrics,
+        fetcher: Fetcher | None = None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.writer = writer
         self.limits = limits
         self.metrics = metrics
         self.draining = False
-        self._intake = Intake(limits)
+        self._lanes = Lanes(limits, on_lost)
         self._linker = Linker()
         self._fetcher = fetcher
-        self._decoding = ThreadPoolExecutor(1, "aircon-serve-decode")
         self._fetching = ThreadPoolExecutor(_FETCHING, "aircon-serve-fetch")
         self._replays: Replays[Stored] = Replays(os.urandom(32))
         self.backlog = Backlog(limits.pending_bytes, self._moved)
@@ -137,8 +143,7 @@ class Endpoint:
             NotTaken: it can not be inflated.
             ComeBack: it is not stored (or not known to be); the sender must send it again.
         """
-        loop = asyncio.get_running_loop()
-        plain = await loop.run_in_executor(self._decoding, self._intake.plain, arrival)
+        plain = await self._lanes.plain(arrival)
         entry.grow(len(plain))
         return await self._take(arrival, plain, entry, sender)
 
@@ -148,11 +153,8 @@ class Endpoint:
         Raises:
             NotTaken: it can not be read.
         """
-        loop = asyncio.get_running_loop()
-        plain = await loop.run_in_executor(self._decoding, self._intake.plain, arrival)
-        count = await loop.run_in_executor(
-            self._decoding, lambda: count_metrics(plain, is_json=arrival.is_json)
-        )
+        plain = await self._lanes.plain(arrival)
+        count = await asyncio.to_thread(count_metrics, plain, is_json=arrival.is_json)
         self.metrics.ignored_metrics.inc(count)
         return count
 
@@ -170,7 +172,7 @@ class Endpoint:
         if self.backlog.requests:
             await self._idle.wait()
         await self.writer.close()
-        self._decoding.shutdown()
+        self._lanes.close()
         self._fetching.shutdown()
 
     def _moved(self, size: int) -> None:
@@ -188,8 +190,7 @@ class Endpoint:
         if before is not None:
             self.metrics.replayed.labels(self.metrics.named(arrival.source)).inc()
             return before
-        loop = asyncio.get_running_loop()
-        taken = await loop.run_in_executor(self._decoding, self._intake.take, arrival, plain)
+        taken = await self._lanes.take(arrival, plain)
         entry.grow(taken.size)
         sender.charge(records=len(taken.records))
         started = time.perf_counter()

@@ -51,3 +51,7 @@ class EventLog:
             self.event("log-goes-on")
         else:
             self.event("log-stopped", type=type(error).__name__, what=error.what)
+
+    def decoder_lost(self) -> None:
+        """A process that decodes died; others take its place after a while."""
+        self.event("decoder-lost")

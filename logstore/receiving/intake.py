@@ -5,7 +5,7 @@ Rules of this file:
 1. Every piece of a request becomes a record: a decoded one, or the sender's bytes as opaque,
    encrypted evidence (``capture.rejected``). One bad piece does not touch the others.
 2. A request of which nothing can be read is kept too, its first MiB, and answered with 400.
-3. One `Intake` serves one thread. It remembers identities of recent traces for each source, so
+3. One `Intake` cuts in one thread. It remembers identities of recent traces for each source, so
    that a model call is attributed to whom the application's own span names.
 """
 
@@ -15,9 +15,9 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logstore.capture.decoding import decoded
+from logstore.capture.decodepool import Decoding
 from logstore.capture.items import Bad, Item
-from logstore.capture.linking import Sighting, sighting_of
+from logstore.capture.linking import Sighting
 from logstore.capture.records import to_rejected
 from logstore.capture.unfolding import TOO_FAR, bounded
 from logstore.formats.body import MAX_CONTENT
@@ -71,7 +71,7 @@ class Taken:
 
 
 class Intake:
-    """Makes records of requests; see the module text."""
+    """Inflates and cuts requests; see the module text."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -85,26 +85,10 @@ class Intake:
         """
         return unpacked(arrival.body, arrival.encoding, self._limits)
 
-    def take(self, arrival: Arrival, plain: bytes) -> Taken:
-        """Make a record of every piece of a request."""
+    def cut(self, arrival: Arrival, plain: bytes) -> list[Item | Bad]:
+        """The pieces of a request, in order."""
         cut = pieces(arrival, plain, self._traces(arrival.source))
-        found = list(bounded(cut, lambda piece: piece))
-        records: list[Record] = []
-        sightings: list[Sighting | None] = []
-        rejected: dict[int, str] = {}
-        for place, piece in enumerate(found):
-            seq = None if arrival.sequence is None else arrival.sequence + place
-            made = _decoded(piece, arrival.source, seq)
-            if isinstance(made, Bad):
-                rejected[place] = made.reason
-                records.append(opaque(made, arrival.source, seq))
-                sightings.append(None)
-            else:
-                records.append(made[0])
-                sightings.append(made[1])
-        kinds = Counter(record.kind for record in records)
-        cut_short = TOO_FAR in rejected.values()
-        return Taken(records, rejected, is_unreadable(found), kinds, cut_short, sightings)
+        return list(bounded(cut, lambda piece: piece))
 
     def _traces(self, source: str) -> TraceIdentities:
         """The traces of a source; those of the sources that were silent longest are forgotten."""
@@ -122,15 +106,32 @@ class Intake:
         return known
 
 
-def _decoded(piece: Item | Bad, source: str, seq: int | None) -> tuple[Record, Sighting] | Bad:
-    """The record of one piece and what it tells about people, or why it is only evidence."""
-    if isinstance(piece, Bad):
-        return piece
-    made = decoded(piece, source=source, by=_BY, seq=seq)
-    if isinstance(made, str):
-        return Bad(piece.raw, piece.where, made)
-    found, record = made
-    return record, sighting_of(found, record, piece.context)
+def taken(arrival: Arrival, cut: list[Item | Bad], decoding: Decoding) -> Taken:
+    """A record of every piece of a request.
+
+    Args:
+        arrival: the request.
+        cut: its pieces.
+        decoding: decodes them.
+    """
+    records: list[Record] = []
+    sightings: list[Sighting | None] = []
+    rejected: dict[int, str] = {}
+    first = arrival.sequence
+    made = decoding.records(cut, source=arrival.source, by=_BY, seq=first)
+    for place, each in enumerate(made):
+        if isinstance(each, Bad):
+            seq = None if first is None else first + place
+            rejected[place] = each.reason
+            records.append(opaque(each, arrival.source, seq))
+            sightings.append(None)
+        else:
+            record, sighting = each[1]
+            records.append(record)
+            sightings.append(sighting)
+    kinds = Counter(record.kind for record in records)
+    cut_short = TOO_FAR in rejected.values()
+    return Taken(records, rejected, is_unreadable(cut), kinds, cut_short, sightings)
 
 
 def opaque(bad: Bad, source: str, seq: int | None = None) -> Record:

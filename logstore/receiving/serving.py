@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -116,8 +117,15 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            _settle_memory()
             address = self.servers[0].sockets[0].getsockname()
             self._on_ready(str(address[0]), int(address[1]))
+
+
+def _settle_memory() -> None:
+    # What is loaded by now stays: looking through it for garbage only holds up answers.
+    gc.collect()
+    gc.freeze()
 
 
 async def serve(
@@ -141,7 +149,9 @@ async def serve(
         AirconError: the log can not be opened.
     """
     fetcher = Fetcher(AllowList(settings.fetch_from)) if settings.fetch_from else None
-    endpoint = Endpoint(Writer(opening, events.trouble), settings.limits, Metrics(), fetcher)
+    endpoint = Endpoint(
+        Writer(opening, events.trouble), settings.limits, Metrics(), fetcher, events.decoder_lost
+    )
     endpoint.watch_space(settings.store)
     try:
         config = _config(settings, Doors(endpoint, gate, events, StopFile(settings.stop_file)))

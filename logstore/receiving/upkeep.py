@@ -11,6 +11,7 @@ from logstore.formats.pins import SegmentPin
 from logstore.receiving.endpoint import Endpoint
 from logstore.receiving.eventlog import EventLog
 from logstore.receiving.heartbeats import Heartbeats
+from logstore.storage.pace import Pace
 
 TICK_S = 1.0
 
@@ -89,7 +90,9 @@ class Upkeep:
         log = self._endpoint.writer.log
         if log is None:
             return False
-        running = self._running = asyncio.ensure_future(asyncio.to_thread(log.seal))
+        running = self._running = asyncio.ensure_future(
+            asyncio.to_thread(log.seal, progress=Pace())
+        )
         try:
             pins = await asyncio.shield(running)
         except AirconError as error:

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from logstore.storage.pace import Pace
+from logstore.storage.tally import Progress
+
 MOST_WAITING = 3
 """Write-ahead files that may wait before writers do."""
 
@@ -25,13 +28,13 @@ class Sealable:
         size: bytes in the write-ahead file that is being written.
         waiting: write-ahead files that wait to be sealed.
         rotate: closes the write-ahead file for sealing, if it has that many bytes.
-        seal_oldest: seals the write-ahead file that has waited longest.
+        seal_oldest: seals the write-ahead file that has waited longest, telling its progress.
     """
 
     size: Callable[[], int]
     waiting: Callable[[], int]
     rotate: Callable[[int], object]
-    seal_oldest: Callable[[], object]
+    seal_oldest: Callable[[Progress], object]
 
 
 class BackgroundSealing:
@@ -48,6 +51,7 @@ class BackgroundSealing:
         self._pool = ThreadPoolExecutor(1, "aircon-seal-wal")
         self._guard = threading.Lock()  # guards _tasks: one writer at a time sees to it
         self._tasks: deque[Future[object]] = deque()
+        self._ending = False
 
     def keep_up(self) -> None:
         """Called before anything new is stored.
@@ -71,8 +75,13 @@ class BackgroundSealing:
             self._start()
 
     def _start(self) -> None:
-        self._tasks.append(self._pool.submit(self._log.seal_oldest))
+        self._tasks.append(self._pool.submit(self._log.seal_oldest, Pace(self._in_haste)))
+
+    def _in_haste(self) -> bool:
+        # Before writers would have to wait for it, and when somebody waits for the end.
+        return self._ending or self._log.waiting() > 1
 
     def shutdown(self) -> None:
         """Wait for what is to be sealed."""
+        self._ending = True
         self._pool.shutdown()

@@ -102,7 +102,7 @@ class Log:
             lambda: state.wal.offset,
             lambda: len(state.waiting),
             self._rotate,
-            lambda: self.seal(rotate=False, most=1),
+            lambda progress: self.seal(rotate=False, most=1, progress=progress),
         )
         self._background = BackgroundSealing(sealable, self._options.auto_seal_bytes)
         self._closed = False

@@ -9,6 +9,7 @@ import pytest
 from support.otlp_made import as_protobuf, span
 
 from logstore.capture import unfolding
+from logstore.capture.decodepool import Decoding
 from logstore.capture.decoders.otlp_split import (
     split_json,
     split_protobuf_stream,
@@ -19,6 +20,7 @@ from logstore.capture.splitting import split
 from logstore.capture.unfolding import MAX_PIECES, MAX_UNFOLDED, PIECE, TOO_FAR
 from logstore.receiving.arriving import Arrival
 from logstore.receiving.intake import Intake
+from logstore.receiving.intake import taken as records_of
 from logstore.receiving.limits import Limits
 
 MIB = 2**20
@@ -117,7 +119,8 @@ def test_a_request_of_nothing_but_commas_and_numbers_is_bounded(
 ) -> None:
     monkeypatch.setattr(unfolding, "MAX_UNFOLDED", MIB)
     many = b"[" + b"1," * 5_000 + b"1]"
-    taken = Intake(Limits()).take(Arrival("records", "live/test", many), many)
+    arrival = Arrival("records", "live/test", many)
+    taken = records_of(arrival, Intake(Limits()).cut(arrival, many), Decoding())
     assert len(taken.records) == MIB // (PIECE + 1) + 1
     assert taken.cut_short
     assert taken.rejected[len(taken.records) - 1] == TOO_FAR

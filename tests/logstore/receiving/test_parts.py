@@ -103,7 +103,7 @@ def test_traces_are_remembered_for_all_sources_together(monkeypatch: pytest.Monk
     intake = Intake(Limits())
     for number in range(50):
         body = spans(30, first=1).SerializeToString()
-        intake.take(Arrival("traces", f"live/local/{number}", body), body)
+        intake.cut(Arrival("traces", f"live/local/{number}", body), body)
         assert sum(each.size for each in intake._identities.values()) <= 130
     assert list(intake._identities) == [f"live/local/{number}" for number in (46, 47, 48, 49)]
 

@@ -13,6 +13,7 @@ from logstore.disk import AlreadyThere, Disk
 from logstore.errors import NotDurable
 from logstore.storage.keepup import MOST_WAITING, BackgroundSealing, Sealable
 from logstore.storage.log import Log, Options
+from logstore.storage.tally import Progress
 from logstore.verify.verifier import verify_store
 
 RECORDS = 3_000
@@ -137,7 +138,7 @@ def test_however_slow_sealing_is_segments_stay_small_and_few_files_wait(tmp_path
 def test_a_sealing_that_keeps_failing_is_said_and_lets_no_file_pile_up() -> None:
     files: list[int] = []
 
-    def fail() -> None:
+    def fail(_: Progress) -> None:
         raise NotDurable("no room for a segment")
 
     log = Sealable(lambda: 10, lambda: len(files), files.append, fail)
