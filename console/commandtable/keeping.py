@@ -137,6 +137,10 @@ GET /healthz, /readyz and /metrics say how it is.""",
                 help="largest request as sent, MiB (32)",
             ),
             value(
+                "--decoders", metavar="N", type=int,
+                help="processes that decode; 0: none (as many as there are processors, at most 3)",
+            ),
+            value(
                 "--max-pending", metavar="MIB", type=int, default=192,
                 help="most bytes under way before senders are told to wait, MiB (192)",
             ),

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from logstore.receiving.serving import Settings, Tls
 
 
+MAX_DECODERS = 64
+"""More processes than any machine that one log keeps busy could use."""
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     from logstore.receiving.eventlog import EventLog
@@ -89,6 +93,8 @@ def _settings(args: argparse.Namespace, store: OpenStore) -> Settings:
     for name in ("heartbeat", "seal_age", "seal_size", "max_body", "max_pending"):
         if getattr(args, name) <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be more than 0")
+    if args.decoders is not None and not 0 <= args.decoders <= MAX_DECODERS:
+        raise UsageError(f"--decoders must be 0 to {MAX_DECODERS}")
     binding = parse_listen(args.listen)
     check_guards(
         binding,
@@ -104,6 +110,7 @@ def _settings(args: argparse.Namespace, store: OpenStore) -> Settings:
         body_bytes=args.max_body * MIB,
         inflated_bytes=min(max(2 * args.max_body, 16), 64) * MIB,
         pending_bytes=args.max_pending * MIB,
+        decoders=args.decoders,
     )
     return Settings(
         host=binding.host,

@@ -77,12 +77,16 @@ def worker_count() -> int:
 class Decoding:
     """Decodes the pieces of one import, source after source. Close it in the end.
 
+    Args:
+        workers: processes to start at most; None for as many as pay on this machine.
+
     Attributes:
         lost: a worker died; everything after it is decoded in this process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int | None = None) -> None:
         self.lost = False
+        self._most = worker_count() if workers is None else workers
         self._seen = 0
         self._workers: _Workers | None = None
 
@@ -110,8 +114,8 @@ class Decoding:
             yield from self._landed(waiting.popleft(), source, by)
 
     def _start(self) -> None:
-        if self._workers is None and (many := worker_count()):
-            self._workers = _Workers(many)
+        if self._workers is None and self._most:
+            self._workers = _Workers(self._most)
 
     def _send(self, flight: _Flight, source: str, by: str) -> None:
         self._seen += flight.size

@@ -46,8 +46,9 @@ class Lanes:
     """
 
     def __init__(self, limits: Limits, on_lost: Callable[[], None] = lambda: None) -> None:
-        self._decoders = Decoders(on_lost)
-        self._small = _Lane("small", Intake(limits), max(worker_count(), 1))
+        many = worker_count() if limits.decoders is None else limits.decoders
+        self._decoders = Decoders(on_lost, many)
+        self._small = _Lane("small", Intake(limits), max(many, 1))
         self._large = _Lane("large", Intake(limits), 1)
 
     async def plain(self, arrival: Arrival) -> bytes:
@@ -97,18 +98,24 @@ class Decoders:
 
     Args:
         on_lost: told that one died.
+        many: how many there are.
         clock: seconds.
     """
 
     def __init__(
-        self, on_lost: Callable[[], None], clock: Callable[[], float] = time.monotonic
+        self,
+        on_lost: Callable[[], None],
+        many: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._many = many
         self._on_lost = on_lost
         self._clock = clock
         self._guard = threading.Lock()
         self._users: dict[Decoding, int] = {}
         self._lost_at: float | None = None
-        self._now = _started()
+        self._now = self._started()
 
     @contextmanager
     def use(self) -> Iterator[Decoding]:
@@ -141,13 +148,12 @@ class Decoders:
             self._lost_at = None
             if self._now not in self._users:
                 self._now.close()
-            self._now = _started()
+            self._now = self._started()
 
-
-def _started() -> Decoding:
-    decoding = Decoding()
-    decoding.expect(WORTH)
-    return decoding
+    def _started(self) -> Decoding:
+        decoding = Decoding(self._many)
+        decoding.expect(WORTH)
+        return decoding
 
 
 async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:

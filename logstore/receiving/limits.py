@@ -21,6 +21,7 @@ class Limits:
         pending_bytes: inflated bytes of all requests that are not answered yet; more is told to
             come back later.
         connections: connections open at a time.
+        decoders: processes beside this one that decode; None for as many as pay on this machine.
         min_free_bytes: free space of the store's file system below which nothing is taken.
     """
 
@@ -32,4 +33,5 @@ class Limits:
     body_s: float = 30
     pending_bytes: int = 192 * MIB
     connections: int = 512
+    decoders: int | None = None
     min_free_bytes: int = 256 * MIB

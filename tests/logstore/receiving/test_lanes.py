@@ -19,12 +19,8 @@ from logstore.receiving.intake import Taken
 from logstore.receiving.lanes import LARGE, Decoders, Lanes
 from logstore.receiving.limits import Limits
 
-
-@pytest.fixture(autouse=True)
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever machine this is."""
-    for module in (decodepool, lanes):
-        monkeypatch.setattr(module, "worker_count", lambda: 2)
+TWO = Limits(decoders=2)
+"""Whatever machine this is."""
 
 
 def taken(under: Lanes, arrival: Arrival) -> Taken:
@@ -34,17 +30,14 @@ def taken(under: Lanes, arrival: Arrival) -> Taken:
     return asyncio.run(both())
 
 
-def test_a_request_becomes_the_same_records_whoever_decodes_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_request_becomes_the_same_records_whoever_decodes_it() -> None:
     arrival = Arrival("traces", "live/test", spans(300, first=1).SerializeToString())
-    under = Lanes(Limits())
+    under = Lanes(TWO)
     found = taken(under, arrival)
     wait_for(under)
     helped = taken(under, arrival)
     under.close()
-    monkeypatch.setattr(decodepool, "worker_count", lambda: 0)
-    under = Lanes(Limits())
+    under = Lanes(Limits(decoders=0))
     alone = taken(under, arrival)
     under.close()
     assert len(alone.records) == 300
@@ -65,7 +58,7 @@ def test_a_small_request_is_answered_while_a_huge_one_is_being_decoded() -> None
         done.append(name)
 
     async def both() -> None:
-        under = Lanes(Limits())
+        under = Lanes(TWO)
         hold = threading.Event()
         decode = under._large.intake.cut
 
@@ -89,9 +82,9 @@ def test_a_small_request_is_answered_while_a_huge_one_is_being_decoded() -> None
 def test_a_worker_that_was_killed_costs_no_record_and_is_replaced_later() -> None:
     lost: list[bool] = []
     now = [100.0]
-    decoders = Decoders(lambda: lost.append(True), clock=lambda: now[0])
+    decoders = Decoders(lambda: lost.append(True), 2, clock=lambda: now[0])
     arrival = Arrival("traces", "live/test", spans(50, first=1).SerializeToString())
-    under = Lanes(Limits())
+    under = Lanes(TWO)
     under._decoders.close()
     under._decoders = decoders
     wait_for(under)
@@ -115,7 +108,7 @@ def test_a_worker_that_was_killed_costs_no_record_and_is_replaced_later() -> Non
 
 def test_those_who_still_use_what_was_replaced_may_finish() -> None:
     now = [0.0]
-    decoders = Decoders(lambda: None, clock=lambda: now[0])
+    decoders = Decoders(lambda: None, 2, clock=lambda: now[0])
     with decoders.use() as old:
         old.lost = True
         with decoders.use() as same:
@@ -132,7 +125,7 @@ def test_those_who_still_use_what_was_replaced_may_finish() -> None:
 def test_workers_are_told_no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRCON_PASSPHRASE", "correct horse")
     monkeypatch.setenv("LANG", "C.UTF-8")
-    under = Lanes(Limits())
+    under = Lanes(TWO)
     pids = [worker._process.pid for worker in under._decoders._now._workers._all]
     told = [Path(f"/proc/{pid}/environ").read_bytes() for pid in pids]
     under.close()
