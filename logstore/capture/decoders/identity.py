@@ -46,6 +46,10 @@ CONVERSATION_KEYS = (
 """Metadata members that name a conversation."""
 
 
+LITELLM_ADMIN = "default_user_id"
+"""What LiteLLM's proxy calls the owner of its master key: no person."""
+
+
 def people(source: dict[str, Any], where: str, assurance: Assurance = "caller") -> list[Subject]:
     """The people that metadata names; `where` is the metadata's own place in the source."""
     return [

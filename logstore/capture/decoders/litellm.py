@@ -4,6 +4,9 @@ Traps, seen in recorded payloads of 1.100.5: ``metadata.session_id`` of the call
 ``trace_id`` while ``session_id`` is empty; ``user=`` stays in ``model_parameters``; the error's
 traceback holds file paths, so it is only kept as content; for other providers than OpenAI the
 response id and finish reason are LiteLLM's own, and so is the model of a streamed answer.
+
+Seen behind the proxy of 1.110.2, where ``model_group`` is what was asked for: ``model`` begins with
+the provider, and the answer's model is the group's name again.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from logstore.capture.decoders.facts import (
 )
 from logstore.capture.decoders.identity import (
     CONVERSATION_KEYS,
+    LITELLM_ADMIN,
     SESSION_KEYS,
     first,
     people,
@@ -82,7 +86,7 @@ def decode(raw: bytes) -> Interaction:
         grade="gateway",
         operation=_OPERATIONS.get(call_type, "chat"),
         provider=text(log.get("custom_llm_provider")),
-        request_model=first_text(log.get("model"), log.get("model_group")),
+        request_model=_asked_of(log),
         system=said[0],
         input=said[1],
         params=params_of(parameters),
@@ -101,20 +105,29 @@ def decode(raw: bytes) -> Interaction:
     _read_times(found, log)
     _read_response(found, log, obj(log.get("response")))
     _read_failure(found, log)
-    _note_rewriting(found)
+    _note_rewriting(found, text(log.get("model_group")))
     _note_withheld(found, log)
     return note_gaps(found)
+
+
+def _asked_of(log: Body) -> str | None:
+    """The model the provider was asked for, without the provider that a proxy writes before it."""
+    model, group = text(log.get("model")), text(log.get("model_group"))
+    if model and group:
+        return model.removeprefix(f"{text(log.get('custom_llm_provider'))}/")
+    return model or group
 
 
 def _read_people(found: Interaction, log: Body, metadata: Body, parameters: Body) -> None:
     requester = obj(metadata.get("requester_metadata"))
     safety = parameters.get("safety_identifier")
+    owner = metadata.get("user_api_key_user_id")
     named: list[Subject] = [
         *subject(metadata.get("user_api_key_end_user_id"), "user_api_key_end_user_id", "caller"),
         *subject(log.get("end_user"), "end_user", "caller"),
         *subject(parameters.get("user"), "model_parameters.user", "caller"),
         *subject(safety, "model_parameters.safety_identifier", "caller"),
-        *subject(metadata.get("user_api_key_user_id"), "user_api_key_user_id", "platform"),
+        *subject(None if owner == LITELLM_ADMIN else owner, "user_api_key_user_id", "platform"),
         *subject(metadata.get("user_api_key_user_email"), "user_api_key_user_email", "platform"),
     ]
     if requester:
@@ -165,14 +178,15 @@ def _note_withheld(found: Interaction, log: Body) -> None:
         found.gaps.append("content-by-reference")
 
 
-def _note_rewriting(found: Interaction) -> None:
-    """Name what LiteLLM put in the provider's place: ids, reasons, the model of a stream."""
+def _note_rewriting(found: Interaction, group: str | None) -> None:
+    """Name what LiteLLM put in the provider's place: ids, reasons, models that answered."""
     if found.error_type is None and found.provider not in _SPEAKS_OPENAI:
         if (found.response_id or "").startswith("chatcmpl-"):
             found.gaps.append("response-id-by-gateway")
         if found.finish_reasons:
             found.gaps.append("finish-reason-by-gateway")
-    if found.stream and found.response_model == found.request_model:
+    by_proxy = group is not None and found.response_model == group
+    if by_proxy or (found.stream and found.response_model == found.request_model):
         found.gaps.append("response-model-by-gateway")
 
 

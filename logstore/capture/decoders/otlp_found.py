@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from logstore.capture.decoders import jsonvalues
 from logstore.capture.decoders.chat_messages import speakers
-from logstore.capture.decoders.otlp_identity import IDENTITY, named
+from logstore.capture.decoders.otlp_identity import IDENTITY, named, stated
 from logstore.capture.interaction import Assurance, Subject
 
 Reader = Callable[[object], object]
@@ -99,7 +99,7 @@ class Found:
     def identify(self, key: str, value: object) -> None:
         """Take an attribute of `otlp_identity.IDENTITY`."""
         identity = IDENTITY[key]
-        who = named(value)
+        who = stated(key, value)
         if who is None:
             self.keep(key, value)
         elif identity.slot == "subject":

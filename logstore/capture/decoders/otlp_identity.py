@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from logstore.capture.decoders.identity import LITELLM_ADMIN
 from logstore.capture.decoders.jsonvalues import identifier, loaded
 from logstore.capture.interaction import Assurance, Subject
 from logstore.capture.items import Context
@@ -84,6 +85,7 @@ IDENTITY: dict[str, Identity] = {
 
 _STRENGTH: dict[Assurance, int] = {"platform": 0, "sdk": 1, "caller": 2}
 _NOBODY = Context()
+_NO_PERSON = ("metadata.user_api_key_user_id", LITELLM_ADMIN)
 
 
 def named(value: object) -> str | None:
@@ -92,6 +94,12 @@ def named(value: object) -> str | None:
         value = loaded(value)
     found = identifier(value)
     return found if found is not None and len(found) <= MAX_ID else None
+
+
+def stated(key: str, value: object) -> str | None:
+    """The identity that an attribute of `IDENTITY` holds, or None where it names nobody."""
+    who = named(value)
+    return None if (key, who) == _NO_PERSON else who
 
 
 def distinct(subjects: Iterable[Subject]) -> list[Subject]:
@@ -111,7 +119,7 @@ def identity_of(pairs: Iterable[tuple[str, object]]) -> Context | None:
     found: dict[str, str] = {}
     for key, value in pairs:
         identity = IDENTITY.get(key)
-        if identity is None or (who := named(value)) is None:
+        if identity is None or (who := stated(key, value)) is None:
             continue
         if identity.slot == "subject":
             subjects.append(Subject(who, key, identity.assurance))
