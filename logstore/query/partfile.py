@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-VERSION = "4"
+VERSION = "5"
 """Layout and decoder generation of parts; parts of another one are built again."""
 
 _MAPS_AT_ONCE = 8
