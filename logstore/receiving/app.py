@@ -24,7 +24,7 @@ from logstore.receiving.arriving import Arrival, Route
 from logstore.receiving.bodies import read_body
 from logstore.receiving.endpoint import RETRY_S, Endpoint, Stored
 from logstore.receiving.eventlog import EventLog
-from logstore.receiving.gate import Gate, Sender
+from logstore.receiving.gate import Gate, Sender, billed
 from logstore.receiving.metrics import CONTENT_TYPE
 from logstore.receiving.refusals import ComeBack, NotAdmitted, NotTaken, Refused, later
 from logstore.receiving.stopping import StopFile
@@ -87,15 +87,15 @@ class Doors:
             sender = self._gate.admit(request.headers, "write")
             is_json = _is_json(request, route)
             source, sequence = _numbered(request, sender)
-            with self._endpoint.backlog.entry() as entry:
+            with self._endpoint.backlog.entry() as entry, billed(sender) as bill:
                 body = await read_body(request, self._endpoint.limits, entry)
-                sender.charge(size=len(body))
+                bill.charge(size=len(body))
                 encoding = request.headers.get("content-encoding", "").strip().lower()
                 arrival = Arrival(route, source, body, encoding, is_json, sequence)
                 if route == "metrics":
                     await self._endpoint.count(arrival)
                     return _answer(route, Stored([]), is_json=is_json)
-                stored = await self._endpoint.take(arrival, entry, sender)
+                stored = await self._endpoint.take(arrival, entry, bill)
             if stored.unreadable:
                 raise NotTaken(
                     400,

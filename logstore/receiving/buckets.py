@@ -63,6 +63,10 @@ class Bucket:
         """Charge a request that was admitted."""
         self._level -= cost
 
+    def give_back(self, cost: int) -> None:
+        """Undo `take`: the request was not admitted after all."""
+        self._level = min(self._most, self._level + cost)
+
 
 class Meter:
     """The buckets of one sender. Not for several threads at once.
@@ -94,3 +98,9 @@ class Meter:
         for bucket, cost in due:
             bucket.take(cost)
         return 0
+
+    def refund(self, *, records: int = 0, size: int = 0) -> None:
+        """Undo what `charge` charged for a request that was sent away after all."""
+        for bucket, cost in ((self._records, records), (self._bytes, size)):
+            if bucket is not None and cost > 0:
+                bucket.give_back(cost)

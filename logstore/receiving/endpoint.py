@@ -15,15 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from logstore.capture.fetching import Fetcher
-from logstore.capture.items import Bad
 from logstore.capture.linking import Linker, Sighting
 from logstore.capture.references import points_elsewhere
 from logstore.errors import AirconError
 from logstore.formats.record import Record, Refusal
 from logstore.receiving.arriving import Arrival, count_metrics
 from logstore.receiving.backlog import Backlog, Entry
+from logstore.receiving.evidence import refused
 from logstore.receiving.gate import Sender
-from logstore.receiving.intake import Taken, opaque
+from logstore.receiving.intake import Taken
 from logstore.receiving.lanes import Lanes
 from logstore.receiving.limits import Limits
 from logstore.receiving.metrics import Metrics
@@ -243,8 +243,7 @@ class Endpoint:
                 if is_withheld(outcome):
                     withheld += 1
                 elif outcome.record.content is not None:
-                    bad = Bad(bytes(outcome.record.content), f"record {place + 1}", rejected[place])
-                    again.append(opaque(bad, arrival.source))
+                    again.append(refused(outcome.record, rejected[place]))
             else:
                 indexes.append(None if place in rejected else outcome.index)
         if again:

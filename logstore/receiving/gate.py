@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from starlette.datastructures import Headers
 
-from logstore.receiving.refusals import NotAdmitted
+from logstore.receiving.refusals import NotAdmitted, NotTaken
 from logstore.receiving.tokens import Scope
 
 
@@ -31,6 +33,56 @@ class Sender(Protocol):
         """
         ...
 
+    def refund(self, *, records: int = 0, size: int = 0) -> None:
+        """Take back what was charged for a request that must be sent again."""
+        ...
+
+
+class Bill:
+    """A `Sender` that knows what one request was charged.
+
+    Args:
+        sender: who sends it.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self.name = sender.name
+        self.source = sender.source
+        self._sender = sender
+        self._records = self._size = 0
+
+    def charge(self, *, records: int = 0, size: int = 0) -> None:
+        """Charge the sender; see `Sender.charge`."""
+        self._sender.charge(records=records, size=size)
+        self._records += records
+        self._size += size
+
+    def refund(self, *, records: int = 0, size: int = 0) -> None:
+        """Take back a part; see `Sender.refund`."""
+        self._sender.refund(records=records, size=size)
+        self._records -= records
+        self._size -= size
+
+    def cancel(self) -> None:
+        """Take back all of it."""
+        self.refund(records=self._records, size=self._size)
+
+
+@contextmanager
+def billed(sender: Sender) -> Iterator[Bill]:
+    """Charge a request's sender; one that must be sent again pays when it is taken.
+
+    What is refused for good stays charged, so that it can not be sent without end.
+    """
+    bill = Bill(sender)
+    try:
+        yield bill
+    except NotTaken:
+        raise
+    except Exception:
+        bill.cancel()
+        raise
+
 
 class Gate(Protocol):
     """Knows the senders."""
@@ -49,6 +101,9 @@ class _Local:
 
     def charge(self, *, records: int = 0, size: int = 0) -> None:
         """No limit but the backlog's."""
+
+    def refund(self, *, records: int = 0, size: int = 0) -> None:
+        """Nothing was charged."""
 
 
 class OpenGate:

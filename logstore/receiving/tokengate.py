@@ -89,3 +89,7 @@ class Admitted:
         wait = self._meter.charge(self._clock(), records=records, size=size)
         if wait:
             raise ComeBack(429, "rate", "this token has sent its share for now", wait)
+
+    def refund(self, *, records: int = 0, size: int = 0) -> None:
+        """Take back what was charged for a request that must be sent again."""
+        self._meter.refund(records=records, size=size)

@@ -16,7 +16,7 @@ from logstore.disk import Disk
 from logstore.receiving.app import Doors
 from logstore.receiving.endpoint import Endpoint
 from logstore.receiving.eventlog import EventLog
-from logstore.receiving.gate import OpenGate
+from logstore.receiving.gate import Gate, OpenGate
 from logstore.receiving.limits import Limits
 from logstore.receiving.metrics import Metrics
 from logstore.receiving.serving import Settings, _config, _Server
@@ -62,7 +62,11 @@ class Inside:
 
 @contextlib.asynccontextmanager
 async def inside(
-    base: Path, *, limits: Limits | None = None, disk: Disk | None = None
+    base: Path,
+    *,
+    limits: Limits | None = None,
+    disk: Disk | None = None,
+    gate: Gate | None = None,
 ) -> AsyncIterator[Inside]:
     """An application over a new store, or the one that is there."""
     store = TestStore(base)
@@ -78,7 +82,7 @@ async def inside(
         Writer(opening, events.trouble), limits or Limits(min_free_bytes=0), Metrics()
     )
     endpoint.watch_space(base)
-    doors = Doors(endpoint, OpenGate(), events, StopFile(None))
+    doors = Doors(endpoint, gate or OpenGate(), events, StopFile(None))
     transport = httpx.ASGITransport(app=doors.app(), client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://endpoint") as client:
         try:

@@ -84,3 +84,31 @@ def test_nothing_costs_nothing(cost: int) -> None:
     assert meter.charge(0, records=500) == 0
     assert meter.charge(0, records=cost) == 0
     assert meter.charge(0, records=1) == 496
+
+
+@given(rates, rates, st.lists(st.tuples(st.floats(0, 3), costs, costs), min_size=1, max_size=60))
+def test_a_request_sent_away_leaves_every_bucket_as_if_it_had_never_come(
+    records: int, size: int, asked: list[tuple[float, int, int]]
+) -> None:
+    now = 0.0
+    meter, calm = Meter(Rate(records, size), now), Meter(Rate(records, size), now)
+    for pause, count, length in asked:
+        now += pause
+        if meter.charge(now, size=length):
+            continue
+        if meter.charge(now, records=count):  # its bytes are paid when its records are counted
+            meter.refund(size=length)
+            continue
+        assert calm.charge(now, size=length) == 0
+        assert calm.charge(now, records=count) == 0
+    for cost in (1, size, size * BURST_S):  # what is left is the same
+        assert abs(meter.charge(now, size=cost) - calm.charge(now, size=cost)) <= 1
+
+
+def test_a_refund_fills_no_bucket_beyond_its_brim() -> None:
+    meter = Meter(Rate(records_per_s=10, bytes_per_s=10), 0)
+    assert meter.charge(0, records=20, size=20) == 0
+    assert meter.charge(60, records=1) == 0
+    meter.refund(records=20, size=20)
+    assert meter.charge(60, records=50, size=50) == 0
+    assert meter.charge(60, records=1) == meter.charge(60, size=1) == 1
