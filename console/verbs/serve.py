@@ -17,7 +17,8 @@ from logstore.errors import AirconError, UsageError
 if TYPE_CHECKING:
     from logstore.receiving.eventlog import EventLog
     from logstore.receiving.gate import Gate
-    from logstore.receiving.serving import Settings, Tls
+    from logstore.receiving.listening import Tls
+    from logstore.receiving.serving import Settings
 
 
 MAX_DECODERS = 64
@@ -128,7 +129,7 @@ def _settings(args: argparse.Namespace, store: OpenStore) -> Settings:
 
 
 def _tls(args: argparse.Namespace) -> Tls | None:
-    from logstore.receiving.serving import Tls
+    from logstore.receiving.listening import Tls
 
     if not args.tls_cert:
         return None

@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
-import socket
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,27 +29,13 @@ from logstore.receiving.eventlog import EventLog
 from logstore.receiving.gate import Gate
 from logstore.receiving.heartbeats import Heartbeats
 from logstore.receiving.limits import Limits
+from logstore.receiving.listening import Server, Tls
 from logstore.receiving.metrics import Metrics
 from logstore.receiving.stopping import StopFile
 from logstore.receiving.upkeep import Upkeep
 from logstore.receiving.writing import Opening, Writer
 
 _TURN_AWAY_S = 0.2  # load balancers and kept-alive senders see 503 before the doors close
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Files for HTTPS.
-
-    Attributes:
-        certificate: PEM chain.
-        key: PEM private key.
-        client_ca: PEM of who signs client certificates; None where clients need none.
-    """
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,31 +86,6 @@ class Hooks:
     on_tick: Callable[[], None]
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server; signals are ours, so that the process can end well."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str, int], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            _settle_memory()
-            address = self.servers[0].sockets[0].getsockname()
-            self._on_ready(str(address[0]), int(address[1]))
-
-
-def _settle_memory() -> None:
-    # What is loaded by now stays: looking through it for garbage only holds up answers.
-    gc.collect()
-    gc.freeze()
-
-
 async def serve(
     settings: Settings,
     opening: Opening,
@@ -158,7 +116,7 @@ async def serve(
     except UsageError:
         await endpoint.close()
         raise
-    server = _Server(config, hooks.on_ready)
+    server = Server(config, hooks.on_ready)
     heartbeats = Heartbeats(settings.by)
     upkeep = Upkeep(
         endpoint,
@@ -172,7 +130,7 @@ async def serve(
     with _signals(
         loop,
         _ender(endpoint, server, loop),
-        _reloader(config, settings, events, (hooks.on_hangup, hooks.on_tick)),
+        _reloader(server, settings, events, (hooks.on_hangup, hooks.on_tick)),
     ):
         await endpoint.note(heartbeats.started({"tls": settings.tls is not None}))
         beside = asyncio.create_task(upkeep.run())
@@ -212,24 +170,30 @@ def _ender(
 
 
 def _reloader(
-    config: uvicorn.Config,
+    server: Server,
     settings: Settings,
     events: EventLog,
     hooks: Sequence[Callable[[], None]],
 ) -> Callable[[], None]:
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def renew(tls: Tls) -> None:
+        files = [str(each) for each in (tls.certificate, tls.key, tls.client_ca) if each]
+        try:
+            await server.renew(tls.context())
+        except OSError as error:  # of which ssl.SSLError is one
+            what = error.strerror or type(error).__name__
+            events.event("certificates-not-reloaded", files=files, what=what)
+        else:
+            events.event("certificates-reloaded", files=files)
+
     def reload() -> None:
         for hook in hooks:
             hook()
-        if settings.tls is None or config.ssl is None:
-            return
-        try:
-            for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), config.ssl):
-                # A context that half of a new pair was loaded into has lost the old one.
-                context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-        except (OSError, ssl.SSLError):
-            events.event("certificate-not-reloaded", file=str(settings.tls.certificate))
-        else:
-            events.event("certificate-reloaded")
+        if settings.tls is not None:
+            task = asyncio.ensure_future(renew(settings.tls))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
 
     return reload
 
@@ -251,7 +215,6 @@ def _signals(
 def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
     logging.getLogger("uvicorn").addHandler(logging.NullHandler())
     logging.getLogger("uvicorn").propagate = False
-    tls = settings.tls
     config = uvicorn.Config(
         doors.app(),
         host=settings.host,
@@ -269,16 +232,13 @@ def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
         limit_concurrency=settings.limits.connections,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(settings.drain_s),
-        ssl_certfile=tls.certificate if tls else None,
-        ssl_keyfile=tls.key if tls else None,
-        ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
     )
+    config.load()
     try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
+        config.ssl = settings.tls.context() if settings.tls else None
+    except OSError as error:  # of which ssl.SSLError is one
         raise UsageError(
-            f"the certificate or its key can not be used: {error.strerror or error}",
-            todo="Both must be PEM files, and the key the certificate's own.",
+            f"the certificate, its key or the clients' authority can not be used: {error.strerror or error}",
+            todo="All must be PEM files, and the key the certificate's own.",
         ) from None
     return config

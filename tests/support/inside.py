@@ -18,8 +18,9 @@ from logstore.receiving.endpoint import Endpoint
 from logstore.receiving.eventlog import EventLog
 from logstore.receiving.gate import Gate, OpenGate
 from logstore.receiving.limits import Limits
+from logstore.receiving.listening import Server
 from logstore.receiving.metrics import Metrics
-from logstore.receiving.serving import Settings, _config, _Server
+from logstore.receiving.serving import Settings, _config
 from logstore.receiving.stopping import StopFile
 from logstore.receiving.writing import Writer
 from logstore.storage.log import Log
@@ -97,7 +98,7 @@ async def listening(running: Inside) -> AsyncIterator[int]:
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     settings = Settings("127.0.0.1", 0, running.store.path, limits=running.endpoint.limits)
     config = _config(settings, running.doors)
-    server = _Server(config, lambda _, number: port.set_result(number))
+    server = Server(config, lambda _, number: port.set_result(number))
     task = asyncio.create_task(server.serve())
     try:
         yield await port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import ssl
 import time
 from pathlib import Path
@@ -51,12 +52,12 @@ def test_https_is_served_and_a_hangup_takes_a_new_certificate(
         for number, half in enumerate((b"no certificate", fresh.server.read_bytes()), 1):
             made.server.write_bytes(half)  # whose key is not there yet
             running.process.send_signal(signal.SIGHUP)
-            until(running, "certificate-not-reloaded", number)
+            until(running, "certificates-not-reloaded", number)
             assert post(running, made.ca) == 200  # the old one stays in force
 
         made.server_key.write_bytes(fresh.server_key.read_bytes())
         running.process.send_signal(signal.SIGHUP)
-        until(running, "certificate-reloaded")
+        until(running, "certificates-reloaded")
         assert post(running, fresh.ca) == 200
         with pytest.raises(httpx.ConnectError):
             post(running, made.ca)
@@ -87,6 +88,66 @@ def test_clients_show_a_certificate_where_one_is_asked_for(
         assert running.stop() == 0
         rows = running.sql("SELECT count(*) AS n FROM interactions")
         assert rows == [{"n": 4}]  # and nothing of those who were refused
+
+
+def shown(made: Certificates) -> ssl.SSLContext:
+    """A client that shows its certificate."""
+    context = ssl.create_default_context(cafile=str(made.ca))
+    context.load_cert_chain(made.client, made.client_key)
+    return context
+
+
+def talk(
+    running: Serving, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> tuple[ssl.SSLSession | None, bool]:
+    """One request over a new connection: its session, and whether that was begun before."""
+    url = httpx.URL(running.url)
+    with (
+        socket.create_connection((url.host, url.port or 0), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname=url.host, session=session) as secure,
+    ):
+        secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        if not secure.recv(4096).startswith(b"HTTP/1.1 200"):
+            raise ssl.SSLError("no answer")
+        return secure.session, bool(secure.session_reused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_hangup_takes_an_authority_away_and_drops_nobody(
+    tmp_path: Path, made: Certificates, version: ssl.TLSVersion
+) -> None:
+    others = certificates(tmp_path / "others")
+    authority = tmp_path / "clients.pem"
+    authority.write_bytes(made.ca.read_bytes())
+    context = shown(made)
+    context.maximum_version = version
+    with (
+        serving(new_store(tmp_path), *options(made), "--tls-client-ca", authority) as running,
+        httpx.Client(verify=shown(made), timeout=30, trust_env=False) as standing,
+    ):
+        assert standing.get(f"{running.url}/healthz").status_code == 200
+        session, _ = talk(running, context)
+        session, again = talk(running, context, session)
+        assert again
+
+        for number, wrong in enumerate((b"", b"no authority"), 1):
+            authority.write_bytes(wrong)
+            running.process.send_signal(signal.SIGHUP)
+            until(running, "certificates-not-reloaded", number)
+            assert post(running, made.ca, client=made) == 200
+
+        authority.write_bytes(others.ca.read_bytes())
+        for number in (1, 2):
+            running.process.send_signal(signal.SIGHUP)
+            until(running, "certificates-reloaded", number)
+        with pytest.raises(httpx.TransportError):
+            post(running, made.ca, client=made)
+        with pytest.raises(OSError):
+            talk(running, context, session)  # nor with a session begun before
+        assert post(running, made.ca, client=others) == 200
+        assert standing.get(f"{running.url}/healthz").status_code == 200  # as it stood
+        assert running.stop() == 0
 
 
 def test_files_that_are_no_certificates_are_said_to_be(tmp_path: Path, made: Certificates) -> None:

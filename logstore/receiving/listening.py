@@ -1,0 +1,126 @@
+"""Listens: uvicorn's server, whose certificates can be renewed while it serves.
+
+A context that is in use can be given a new certificate, but no authority for clients can be taken
+out of it, and it would go on with sessions that it began. So a new context gets a new listener on
+the same socket, and the old listener stops: no connection is dropped or refused in between, and
+those that stand stay with what they were opened under.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for HTTPS.
+
+    Attributes:
+        certificate: PEM chain.
+        key: PEM private key.
+        client_ca: PEM of who signs client certificates; None where clients need none.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """What the files say now.
+
+        Raises:
+            OSError: one can not be read, is no PEM, or the key is not the certificate's
+                (`ssl.SSLError`).
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        if self.client_ca is not None:
+            context.load_verify_locations(self.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server; signals are its caller's, so that the process can end well.
+
+    Args:
+        config: loaded.
+        on_ready: told address and port once connections are taken.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str, int], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._renewing = asyncio.Lock()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started:
+            _settle_memory()
+            address = self.servers[0].sockets[0].getsockname()
+            self._on_ready(str(address[0]), int(address[1]))
+
+    async def renew(self, context: ssl.SSLContext) -> None:
+        """Open every further connection under another context.
+
+        Raises:
+            OSError: the system has no more sockets; everything is as before.
+        """
+        async with self._renewing:
+            before = self.servers
+            after: list[asyncio.Server] = []
+            try:
+                for old in before:
+                    for listening in old.sockets:
+                        after.append(await self._listen(listening.fileno(), context))  # noqa: PERF401 - what is there is closed again
+            except OSError:
+                _close(after)
+                raise
+            if self.should_exit:
+                _close(after)
+                return
+            self.servers = after
+            _close(before)
+
+    async def _listen(self, fd: int, context: ssl.SSLContext) -> asyncio.Server:
+        """One more listener on a socket that listens."""
+        listening = socket.socket(fileno=os.dup(fd))
+        try:
+            return await asyncio.get_running_loop().create_server(
+                self._connection, sock=listening, ssl=context, backlog=self.config.backlog
+            )
+        except OSError:
+            listening.close()
+            raise
+
+    def _connection(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg] # as uvicorn's own startup
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _close(servers: Iterable[asyncio.Server]) -> None:
+    for each in servers:
+        each.close()
+
+
+def _settle_memory() -> None:
+    # What is loaded by now stays: looking through it for garbage only holds up answers.
+    gc.collect()
+    gc.freeze()
