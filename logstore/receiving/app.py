@@ -64,8 +64,11 @@ class Doors:
     def app(self) -> Starlette:
         """The application."""
         routes = [
-            HttpRoute(path, self._guarded(path, route, self._taker(route)), methods=["POST"])
+            HttpRoute(
+                path + slash, self._guarded(path, route, self._taker(route)), methods=["POST"]
+            )
             for path, route in DOORS
+            for slash in ("", "/")
         ]
         looks = (
             ("/healthz", self._healthz),
@@ -77,7 +80,10 @@ class Doors:
             HttpRoute(path, self._guarded(path, None, answer), methods=["GET"])
             for path, answer in looks
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_door})
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_door})
+        # Not every sender follows a redirect, and Anthropic's platform sends no more after one.
+        app.router.redirect_slashes = False
+        return app
 
     # -- taking ---------------------------------------------------------------------------------
 
