@@ -238,7 +238,8 @@ def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
         config.ssl = settings.tls.context() if settings.tls else None
     except OSError as error:  # of which ssl.SSLError is one
         raise UsageError(
-            f"the certificate, its key or the clients' authority can not be used: {error.strerror or error}",
+            "the certificate, its key or the clients' authority can not be used:"
+            f" {error.strerror or error}",
             todo="All must be PEM files, and the key the certificate's own.",
         ) from None
     return config
