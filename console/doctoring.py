@@ -25,6 +25,7 @@ State = Literal["ok", "warn", "bad"]
 _VOLATILE = ("tmpfs", "ramfs")
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p")
 _LOW_SPACE = 2**30
+_WRITERS = stat.S_IWGRP | stat.S_IWOTH
 _PACKAGES = ("cryptography", "duckdb", "pyarrow", "textual", "msgspec", "xxhash")
 
 
@@ -55,6 +56,7 @@ def checks(args: Namespace) -> Iterator[Check]:
         return
     yield from _file_system(places.store)
     yield from _keys(places.keys)
+    yield _tokens(places.tokens)
     yield _policy(places)
     yield _working_copy(places.work)
     try:
@@ -67,6 +69,7 @@ def checks(args: Namespace) -> Iterator[Check]:
         return
     yield from _sealed(reader, places.store)
     yield _unsealed(reader)
+    yield _quorum(reader)
     yield _clock(reader)
 
 
@@ -167,6 +170,44 @@ def _private(name: str, directory: Path) -> Check:
     return Check(name, "ok", said if not open_to_others else f"{said}, though files in it are not")
 
 
+def _tokens(path: Path) -> Check:
+    """The file that says who may send to the endpoint, as `aircon serve` will judge it."""
+    try:
+        seen, around = path.stat(), path.resolve().parent.stat()
+    except OSError:
+        return Check("token file", "ok", f"none at {path}")
+    state, says = _openness(path, seen)
+    if state == "ok" and around.st_mode & _WRITERS and not around.st_mode & stat.S_ISVTX:
+        state, says = "bad", f"others can put another file in its place: chmod go-w {path.parent}"
+    if state == "ok":
+        from logstore.receiving.tokenfile import load
+
+        try:
+            says = f"{len(load(path)):,} tokens in {path}, closed to others"
+        except AirconError as error:
+            state, says = "bad", f"{error.what}; {error.todo or 'look what it is'}"
+    return Check("token file", state, says)
+
+
+def _openness(path: Path, seen: os.stat_result) -> tuple[State, str]:
+    mode = f"mode {stat.S_IMODE(seen.st_mode):04o}"
+    if seen.st_uid not in (os.geteuid(), 0):
+        return "bad", (
+            f"{path} belongs to user {seen.st_uid}, who can let anybody send: chown {os.geteuid()}"
+        )
+    if seen.st_mode & _WRITERS:
+        return "bad", (
+            f"others can write {path} ({mode}) and so let anybody send; `aircon serve` will not use"
+            " it: chmod 600, then look for strangers in `aircon token list`"
+        )
+    if seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return "bad", (
+            f"others can read {path} ({mode}): names of senders and hashes, no tokens;"
+            " `aircon serve` will not use it: chmod 600"
+        )
+    return "ok", ""
+
+
 def _policy(places: Places) -> Check:
     try:
         opening.policy(places.policy)
@@ -212,6 +253,25 @@ def _share(name: str, paths: list[Path], holds: Callable[[Path], bool]) -> Check
 def _unsealed(reader: LogReader) -> Check:
     waiting = reader.size - reader.sealed
     return Check("unsealed records", "ok", f"{waiting:,} of {reader.size:,}")
+
+
+def _quorum(reader: LogReader) -> Check:
+    """Whether anybody but the log's own key vouches for its newest records."""
+    from logstore.formats.policy import NO_QUORUM
+
+    wanted = reader.policy.quorum
+    if wanted == NO_QUORUM:
+        return Check(
+            "witnesses", "warn",
+            "the policy asks for none: who has the log's key could show everybody another log;"
+            " see `aircon witness --help`",
+        )  # fmt: skip
+    size = reader.cosigned.witnessed().size
+    if size >= reader.size:
+        return Check("witnesses", "ok", f"the quorum {wanted} has cosigned all {size:,} records")
+    said = f"the quorum {wanted} has cosigned {size:,} of {reader.size:,} records"
+    todo = "only the log's own key vouches for the rest: `aircon witness request`, then `take`"
+    return Check("witnesses", "warn" if size else "bad", f"{said}; {todo}")
 
 
 def _clock(reader: LogReader) -> Check:

@@ -104,8 +104,8 @@ altered. 2: the proof is signed by nobody whom the policy knows.
         "say which protections are really in force on this machine",
         """
 Checks immutability of sealed files, how the key store is protected, encryption of the
-working copy, the file system, clock, package versions and import names. Nothing is
-repaired silently.
+working copy, the token file, whether the policy's witnesses have cosigned, the file system,
+clock, package versions and import names. Nothing is repaired silently.
 
   aircon doctor
   aircon doctor --json | jq 'select(.state != "ok")'""",
