@@ -7,12 +7,9 @@ looked at, in test_collector_configuration.py.
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from support.client_programs import free_port, new_token, run_program, surroundi
 from support.client_truth import STATEMENT, TOOLS, losses
 from support.model_server import ModelServer, model_server
 from support.recipes import PROGRAMS, variables
+from support.rotel import Rotel, rotel, until
 from support.serving import Serving, new_store, serving
 
 pytestmark = pytest.mark.slow
@@ -30,23 +28,6 @@ pytestmark = pytest.mark.slow
 COPIES = """
     SELECT count(*) AS records, count(DISTINCT interaction_id) AS interactions FROM interactions
 """
-
-
-@dataclass
-class Rotel:
-    """A running collector.
-
-    Attributes:
-        grpc: where applications send.
-        said: its log, line by line.
-    """
-
-    grpc: str
-    said: list[str] = field(default_factory=list)
-
-    def says(self, words: str) -> bool:
-        """Whether its log has these words."""
-        return any(words in line for line in self.said)
 
 
 def test_what_goes_through_a_collector_is_found_again_also_what_it_held_while_aircon_was_away(
@@ -57,13 +38,13 @@ def test_what_goes_through_a_collector_is_found_again_also_what_it_held_while_ai
     with model_server() as model, rotel(rotel_agent, f"http://{address}", token) as collector:
         with _serving(store, address) as endpoint:
             _work(client_python, model, collector, tmp_path)
-            _until(lambda: _copies(endpoint)["records"] >= 1 and _idle(endpoint))
+            until(lambda: _copies(endpoint)["records"] >= 1 and _idle(endpoint))
             first = _copies(endpoint)
         _work(client_python, model, collector, tmp_path)
-        _until(lambda: collector.says("will retry again after delay"))
+        until(lambda: collector.says("will retry again after delay"))
         with _serving(store, address) as endpoint:
             twice = {name: 2 * count for name, count in first.items()}
-            _until(lambda: _copies(endpoint) == twice)
+            until(lambda: _copies(endpoint) == twice)
     rows, tools = endpoint.sql(STATEMENT), endpoint.sql(TOOLS)
     who = (scenes.USER, scenes.SESSION)
     lost = losses(model.calls, rows, tools, who=who, system=scenes.SYSTEM)
@@ -84,10 +65,10 @@ def test_the_collector_comes_back_after_our_troubles_and_gives_up_without_a_toke
         rotel(rotel_agent, url, "no-token") as collector,
     ):
         _work(client_python, model, collector, tmp_path, events=False)
-        _until(lambda: len(bodies) == 3)
+        until(lambda: len(bodies) == 3)
         assert bodies[0] == bodies[1] == bodies[2]
         _work(client_python, model, collector, tmp_path, events=False)
-        _until(lambda: collector.says("dropping data"))
+        until(lambda: collector.says("dropping data"))
         assert len(bodies) == 4
 
 
@@ -108,43 +89,6 @@ def _work(
 
 
 @contextlib.contextmanager
-def rotel(agent: Path, endpoint: str, token: str) -> Iterator[Rotel]:
-    """The collector with the page's variables, but quicker to come back, until the block ends."""
-    grpc = f"127.0.0.1:{free_port()}"
-    environment = variables("rotel", endpoint, token) | {
-        "LD_LIBRARY_PATH": sysconfig.get_config_var("LIBDIR"),  # it wants this Python's library
-        "ROTEL_OTLP_GRPC_ENDPOINT": grpc,
-        "ROTEL_OTLP_HTTP_ENDPOINT": f"127.0.0.1:{free_port()}",
-        "ROTEL_OTLP_EXPORTER_RETRY_INITIAL_BACKOFF": "500ms",
-        "ROTEL_OTLP_EXPORTER_RETRY_MAX_BACKOFF": "1s",
-    }
-    process = subprocess.Popen(
-        [agent, "start"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    running = Rotel(f"http://{grpc}")
-    reader = threading.Thread(target=_read, args=(process, running.said), daemon=True)
-    reader.start()
-    try:
-        _until(lambda: running.says("Starting Rotel"))
-        yield running
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(10)
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def _read(process: subprocess.Popen[str], said: list[str]) -> None:
-    assert process.stdout is not None
-    said.extend(line.rstrip("\n") for line in process.stdout)  # as they come
-
-
-@contextlib.contextmanager
 def _serving(store: Path, address: str) -> Iterator[Serving]:
     with serving(store, "--token-file", f"{store}.tokens", listen=address) as endpoint:
         yield endpoint
@@ -161,13 +105,6 @@ def _idle(endpoint: Serving) -> bool:
     before = _copies(endpoint)
     time.sleep(1)
     return _copies(endpoint) == before
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @contextlib.contextmanager
