@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
 from starlette.datastructures import Headers
 
 from logstore.receiving.refusals import NotAdmitted, NotTaken
-from logstore.receiving.tokens import Scope
+from logstore.receiving.tokens import Scope, State
 
 
 class Sender(Protocol):
@@ -95,6 +95,10 @@ class Gate(Protocol):
         """
         ...
 
+    def census(self) -> Mapping[State, int]:
+        """How many tokens it knows in each state; empty where it asks for none."""
+        ...
+
 
 class _Local:
     name = source = "local"
@@ -118,3 +122,7 @@ class OpenGate:
         if headers.getlist("origin"):
             raise NotAdmitted(403, "web-page", "web pages may not send here without a token")
         return _Local()
+
+    def census(self) -> Mapping[State, int]:
+        """No tokens."""
+        return {}

@@ -61,6 +61,12 @@ class Metrics:
         )
         self.log_size = Gauge("aircon_log_size", "Records in the log.", registry=self.registry)
         self.ready = Gauge("aircon_ready", "1 when records are taken.", registry=self.registry)
+        self.tokens = Gauge(
+            "aircon_tokens",
+            "Tokens by state: valid; expiring within 7 days; expired; revoked.",
+            ("state",),
+            registry=self.registry,
+        )
         self.commit_seconds = Histogram(
             "aircon_commit_seconds",
             "From decoded to durable, per request.",

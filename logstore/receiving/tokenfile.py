@@ -30,6 +30,7 @@ from logstore.receiving.tokens import (
     ENTROPY_BYTES,
     MAX_FILE,
     Scope,
+    State,
     Token,
     Tokens,
     Verdict,
@@ -115,6 +116,10 @@ class TokenBook:
     def judge(self, text: str, scope: Scope, now_us: int) -> Verdict:
         """See `Tokens.judge`; one consistent set of tokens, whatever is read meanwhile."""
         return self._tokens.judge(text, scope, now_us)
+
+    def census(self, now_us: int) -> dict[State, int]:
+        """How many of the tokens in force are in each state."""
+        return self._tokens.census(now_us)
 
     def stale(self) -> bool:
         """Whether the file is another than at the last look, so that `reload` is due.

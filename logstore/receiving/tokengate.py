@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers
 
@@ -11,7 +11,7 @@ from logstore.receiving.authentication import presented
 from logstore.receiving.buckets import Meter
 from logstore.receiving.refusals import ComeBack, NotAdmitted
 from logstore.receiving.tokenfile import TokenBook
-from logstore.receiving.tokens import UNKNOWN, Scope, Token
+from logstore.receiving.tokens import UNKNOWN, Scope, State, Token
 
 
 class TokenGate:
@@ -47,6 +47,10 @@ class TokenGate:
             slug = "lacks-scope" if found.status == 403 else "no-token"
             raise NotAdmitted(found.status, slug, found.words)
         return Admitted(found.token, self._meter(found.token), self._clock)
+
+    def census(self) -> Mapping[State, int]:
+        """How many tokens are in each state now."""
+        return self._book.census(self._now_us())
 
     def _meter(self, token: Token) -> Meter:
         """The token's buckets; they outlive requests and reloads, and begin anew at a new rate."""

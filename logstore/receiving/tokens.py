@@ -40,6 +40,15 @@ Scope = Literal["write", "metrics"]
 Standing = Literal["ok", "unknown", "expired", "revoked", "lacks-scope"]
 """What was found about a token that somebody presented."""
 
+State = Literal["valid", "expiring", "expired", "revoked"]
+"""What becomes of a token: ``expiring`` is good still, and not any more within `SOON_US`."""
+
+STATES: tuple[State, ...] = ("valid", "expiring", "expired", "revoked")
+"""Every state; a token is in one of them."""
+
+SOON_US = 7 * 86_400_000_000
+"""Within which a token is told to expire, microseconds."""
+
 SCOPES: tuple[Scope, ...] = ("write", "metrics")
 """Every scope."""
 
@@ -107,6 +116,14 @@ class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         if self.expires_us is not None and now_us >= self.expires_us:
             return "expired"
         return "ok"
+
+    def state(self, now_us: int) -> State:
+        """Its `standing`, where one that will soon be ``expired`` is told apart from ``valid``."""
+        standing = self.standing(now_us)
+        if standing != "ok":
+            return "expired" if standing == "expired" else "revoked"
+        soon = self.expires_us is not None and self.expires_us - now_us < SOON_US
+        return "expiring" if soon else "valid"
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,6 +231,13 @@ class Tokens:
         if standing == "ok" and scope not in token.scopes:
             standing = "lacks-scope"
         return Verdict(standing, token)
+
+    def census(self, now_us: int) -> dict[State, int]:
+        """How many tokens are in each state; every state is there."""
+        counted = dict.fromkeys(STATES, 0)
+        for token in self._tokens:
+            counted[token.state(now_us)] += 1
+        return counted
 
     def called(self, word: str) -> Token | None:
         """The token with this name or id."""

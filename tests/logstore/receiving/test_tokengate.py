@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from starlette.datastructures import Headers
+from support.inside import inside
 
 from logstore.receiving import tokenfile
 from logstore.receiving.buckets import Rate
@@ -13,6 +14,8 @@ from logstore.receiving.refusals import ComeBack, NotAdmitted
 from logstore.receiving.tokenfile import TokenBook
 from logstore.receiving.tokengate import TokenGate
 from logstore.receiving.tokens import Token, Wish
+
+DAY = 86_400_000_000
 
 
 class Clock:
@@ -84,3 +87,37 @@ def test_all_requests_of_a_token_share_its_limits_and_others_do_not(path: Path) 
         gate.admit(bearer(slow), "write").charge(records=6)
     clock.now += 3
     gate.admit(bearer(slow), "write").charge(records=6)
+
+
+async def test_metrics_tell_how_many_tokens_are_about_to_end_and_name_none(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    now = tokenfile._now_us()
+    for name, left in (("for-ever", None), ("a-year", 365 * DAY), ("a-week", 7 * DAY)):
+        ends = None if left is None else now + left
+        tokenfile.add(path, Wish(name, "gateway", expires_us=ends), untold)
+    for name in ("gone", "gone-too"):
+        tokenfile.add(path, Wish(name, "gateway", expires_us=now + DAY), untold)
+        tokenfile.revoke(path, name, untold)
+    moment = now
+    book = TokenBook(path)
+    async with inside(tmp_path, gate=TokenGate(book, now_us=lambda: moment)) as running:
+
+        async def told() -> list[str]:
+            text = (await running.client.get("/metrics")).text
+            assert "a-week" not in text
+            lines = [line for line in text.splitlines() if line.startswith("aircon_tokens{")]
+            return [line.removeprefix('aircon_tokens{state="').replace('"}', "") for line in lines]
+
+        assert await told() == ["valid 3.0", "expiring 0.0", "expired 0.0", "revoked 2.0"]
+        moment += 1
+        assert await told() == ["valid 2.0", "expiring 1.0", "expired 0.0", "revoked 2.0"]
+        moment = now + 7 * DAY
+        assert await told() == ["valid 2.0", "expiring 0.0", "expired 1.0", "revoked 2.0"]
+        tokenfile.revoke(path, "a-year", untold)
+        book.reload()
+        assert await told() == ["valid 1.0", "expiring 0.0", "expired 1.0", "revoked 3.0"]
+
+
+async def test_an_endpoint_without_tokens_counts_none(tmp_path: Path) -> None:
+    async with inside(tmp_path) as running:
+        assert "aircon_tokens{" not in (await running.client.get("/metrics")).text
