@@ -1,8 +1,12 @@
-"""The packages openai and anthropic themselves, where they are installed: no dependency of ours."""
+"""The packages openai and anthropic themselves, which are no dependency of ours.
+
+Run by `tests/clients/test_our_client.py`, which knows where they are.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 from typing import Any
 
 import pytest
@@ -11,8 +15,7 @@ from support.fake_provider import SECRET, FakeProvider
 
 from logstore import capture
 
-openai = pytest.importorskip("openai")
-anthropic = pytest.importorskip("anthropic")
+anthropic, httpx2, openai = map(importlib.import_module, ("anthropic", "httpx2", "openai"))
 
 ASK: dict[str, Any] = {
     "model": "gpt-4o-mini",
@@ -103,9 +106,8 @@ def test_their_errors_and_broken_streams(endpoint: FakeEndpoint, provider: FakeP
 
 
 def test_a_recording_transport_below_them(endpoint: FakeEndpoint, provider: FakeProvider) -> None:
-    library = pytest.importorskip("httpx2")
     with capture.client(endpoint.url) as log:
-        http = library.Client(transport=log.transport(library.HTTPTransport()))
+        http = httpx2.Client(transport=log.transport(httpx2.HTTPTransport()))
         with contextlib.closing(http):
             gpt = openai.OpenAI(base_url=f"{provider.url}/v1", api_key=SECRET, http_client=http)
             assert gpt.chat.completions.create(**ASK).choices[0].message.content == "Hello Maria"
