@@ -51,11 +51,17 @@ def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def store(made_store: Path) -> Path:
+    """The store that `aircon` works on; a test that changes it has one of its own."""
+    return made_store
+
+
+@pytest.fixture
 def aircon(
-    made_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Aircon:
     """Run `aircon` on that store."""
-    monkeypatch.setenv("AIRCON_STORE", str(made_store))
+    monkeypatch.setenv("AIRCON_STORE", str(store))
     monkeypatch.setenv("AIRCON_OPERATOR", "tester")
 
     def run(*words: str) -> Answer:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.commands import Aircon, Answer
+from support.commands import Aircon
 
 from console.__main__ import main
 from console.expiry import ends_us
@@ -30,23 +30,6 @@ def store(tmp_path: Path) -> Path:
     words = ["init", str(store), "--origin", "t.example/log"]
     assert main([*words, "--insecure-no-passphrase"]) == 0
     return store
-
-
-@pytest.fixture
-def aircon(
-    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Aircon:
-    """Run `aircon` on that store."""
-    monkeypatch.setenv("AIRCON_STORE", str(store))
-    monkeypatch.setenv("AIRCON_OPERATOR", "tester")
-
-    def run(*words: str) -> Answer:
-        capsys.readouterr()
-        code = main(list(words))
-        said = capsys.readouterr()
-        return Answer(code, said.out, said.err)
-
-    return run
 
 
 def on_the_log(aircon: Aircon) -> list[dict[str, object]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-import statistics
 import subprocess
 import sys
 import threading
@@ -57,6 +56,16 @@ def send(endpoint: Serving, number: int) -> float:
     return time.monotonic()
 
 
+def kept(took: list[float]) -> bool:
+    """Whether the promise holds: for every record but one, which may meet a busy machine.
+
+    That one must still come within twice the time. The test shares the machine with other tests,
+    and no scheduler promises anything; a console that looks too rarely is late more than once.
+    """
+    *usual, last = sorted(took)
+    return max(usual) <= PROMISE_S and last <= 2 * PROMISE_S
+
+
 def test_tail_prints_a_record_within_two_seconds_of_its_acknowledgement(tmp_path: Path) -> None:
     with serving(new_store(tmp_path)) as endpoint:
         send(endpoint, 1)
@@ -67,7 +76,7 @@ def test_tail_prints_a_record_within_two_seconds_of_its_acknowledgement(tmp_path
                 acknowledged = send(endpoint, number)
                 assert json.loads(next_line())["input_preview"] == f"watch {number}"
                 took.append(time.monotonic() - acknowledged)
-    assert statistics.median(took) <= PROMISE_S, took  # one of them may meet a busy machine
+    assert kept(took), took
 
 
 def test_the_console_shows_a_record_within_two_seconds_of_its_acknowledgement(
@@ -87,4 +96,4 @@ def test_the_console_shows_a_record_within_two_seconds_of_its_acknowledgement(
                 took.append(time.monotonic() - acknowledged)
             terminal.press("q")
             assert terminal.ended(seconds=30) == 0
-    assert statistics.median(took) <= PROMISE_S, took
+    assert kept(took), took
