@@ -254,13 +254,9 @@ async def test_a_writer_that_never_lets_go_is_waited_for_and_then_senders_come_b
 # -- too much -----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_senders_that_never_stop_are_told_to_come_back_and_memory_is_bounded(
-    tmp_path: Path,
-) -> None:
-    store = new_store(tmp_path)
-    # Sealing takes memory of its own, bounded elsewhere; here it would come at any moment.
-    with serving(store, "--max-pending", "4", "--seal-size", "4096") as running:
+def overload(store: Path, *options: str) -> tuple[list[float], int]:
+    """Senders that never stop: MiB of memory from the first refusal on, and how often it sealed."""
+    with serving(store, "--max-pending", "4", *options) as running:
         senders = started(
             Sender(running.url, each, spans_each=50, text="x" * 20_000) for each in range(12)
         )
@@ -269,20 +265,43 @@ def test_senders_that_never_stop_are_told_to_come_back_and_memory_is_bounded(
         while not sum(each.answers[503] for each in senders):  # only now it is overloaded
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        sizes = []
+        sizes, before = [], segments(store)
         for _ in range(60):
             sizes.append(rss(running.process.pid))
             time.sleep(0.1)
+        sealed = segments(store) - before
         stopped(senders)
         assert running.stop() == 0
     for each in senders:
         assert set(each.answers) <= {200, 503}
         assert set(each.waits) <= {"1"}
     assert sum(each.answers[200] for each in senders)
+    assert acknowledged(senders) == set(stored(store))
+    return sizes, sealed
+
+
+@pytest.mark.slow
+def test_senders_that_never_stop_are_told_to_come_back_and_memory_is_bounded(
+    tmp_path: Path,
+) -> None:
+    # Sealing takes memory of its own (see the next test), and here would come at any moment.
+    sizes, sealed = overload(new_store(tmp_path), "--seal-size", "4096")
     early, late = max(sizes[:30]), max(sizes[30:])
     assert max(sizes) < 400, sizes
     assert late < early + 60, sizes
-    assert acknowledged(senders) == set(stored(store))
+    assert not sealed
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_under_overload_also_while_the_log_is_sealed(tmp_path: Path) -> None:
+    sizes, sealed = overload(new_store(tmp_path), "--seal-size", "8")
+    assert sealed
+    assert max(sizes) < 320, sizes
+
+
+def segments(store: Path) -> int:
+    """How many segments' bodies are sealed."""
+    return sum(path.is_file() for path in (store / "body").rglob("*"))
 
 
 def rss(pid: int) -> float:
