@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import socket
 import ssl
@@ -19,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+
+from logstore.receiving.interpreter import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Server(uvicorn.Server):
         """Begin to listen."""
         await super().startup(sockets)
         if self.started:
-            _settle_memory()
+            settle()
             address = self.servers[0].sockets[0].getsockname()
             self._on_ready(str(address[0]), int(address[1]))
 
@@ -118,9 +119,3 @@ class Server(uvicorn.Server):
 def _close(servers: Iterable[asyncio.Server]) -> None:
     for each in servers:
         each.close()
-
-
-def _settle_memory() -> None:
-    # What is loaded by now stays: looking through it for garbage only holds up answers.
-    gc.collect()
-    gc.freeze()

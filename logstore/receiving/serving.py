@@ -28,6 +28,7 @@ from logstore.receiving.endpoint import Endpoint
 from logstore.receiving.eventlog import EventLog
 from logstore.receiving.gate import Gate
 from logstore.receiving.heartbeats import Heartbeats
+from logstore.receiving.interpreter import responsive
 from logstore.receiving.limits import Limits
 from logstore.receiving.listening import Server, Tls
 from logstore.receiving.metrics import Metrics
@@ -127,11 +128,9 @@ async def serve(
         on_tick=hooks.on_tick,
     )
     loop = asyncio.get_running_loop()
-    with _signals(
-        loop,
-        _ender(endpoint, server, loop),
-        _reloader(server, settings, events, (hooks.on_hangup, hooks.on_tick)),
-    ):
+    end = _ender(endpoint, server, loop)
+    reload = _reloader(server, settings, events, (hooks.on_hangup, hooks.on_tick))
+    with responsive(), _signals(loop, end, reload):
         await endpoint.note(heartbeats.started({"tls": settings.tls is not None}))
         beside = asyncio.create_task(upkeep.run())
         try:
