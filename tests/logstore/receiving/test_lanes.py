@@ -126,6 +126,7 @@ def test_workers_are_told_no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AIRCON_PASSPHRASE", "correct horse")
     monkeypatch.setenv("LANG", "C.UTF-8")
     under = Lanes(TWO)
+    wait_for(under)
     pids = [worker._process.pid for worker in under._decoders._now._workers._all]
     told = [Path(f"/proc/{pid}/environ").read_bytes() for pid in pids]
     under.close()
