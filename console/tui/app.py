@@ -16,7 +16,7 @@ from console import diagnostics
 from console.tui.keys import ACTIONS
 from console.tui.screens.explorer import ExplorerScreen
 from console.tui.session import Session
-from console.tui.themes import THEMES
+from console.tui.themes import DARK, LIGHT, THEMES
 from logstore.errors import UsageError
 
 
@@ -40,8 +40,12 @@ class ConsoleApp(App[None]):
             self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
-        if "TEXTUAL_THEME" not in os.environ:
-            self.theme = THEMES[0].name
+        wished = os.environ.get("TEXTUAL_THEME", "")
+        self.theme = wished if wished in self.available_themes else THEMES[0].name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colours under a theme that does not know them, e.g. one of Textual's own."""
+        return (DARK if self.current_theme.dark else LIGHT).variables
 
     def get_default_screen(self) -> Screen[None]:
         """The explorer."""

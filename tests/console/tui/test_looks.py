@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.console_pilot import press, settle
+from support.console_pilot import press, seen, settle
 from support.fake_explorer import session
 
 from console.tui.app import ConsoleApp
@@ -54,6 +54,35 @@ def test_the_other_themes_look_as_they_did(theme, snap_compare):
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=SMALL, run_before=go)
+
+
+@pytest.mark.parametrize(
+    ("wished", "shown"),
+    [
+        ("aircon-light", "aircon-light"),
+        ("textual-light", "textual-light"),
+        ("nord", "nord"),
+        ("no-such-look", "aircon-dark"),
+        ("", "aircon-dark"),
+    ],
+)
+async def test_the_look_that_the_environment_wishes_for_is_shown(
+    wished, shown, monkeypatch, open_console
+):
+    monkeypatch.setenv("TEXTUAL_THEME", wished)
+    async with open_console(session(60)) as pilot:
+        assert pilot.app.theme == shown
+        assert "60/60 records" in seen(pilot)
+        await press(pilot, "T")
+        assert pilot.app.theme.startswith("aircon-")
+
+
+async def test_every_look_of_textual_shows_every_screen(open_console):
+    async with open_console(session(60)) as pilot:
+        for theme in pilot.app.available_themes:
+            pilot.app.theme = theme
+            await press(pilot, "enter", "v", "escape", "escape")
+            assert "60/60 records" in seen(pilot), theme
 
 
 def test_without_colour_it_looks_as_it_did(snap_compare, monkeypatch):
