@@ -159,8 +159,7 @@ class Doors:
         metrics = self._endpoint.metrics
         metrics.log_size.set(log.size if log is not None else 0)
         metrics.ready.set(self._endpoint.obstacle() is None)
-        for state, count in self._gate.census().items():
-            metrics.tokens.labels(state).set(count)
+        metrics.counted(self._gate.census())
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)
 
     async def _stopped(self, request: Request) -> Response:

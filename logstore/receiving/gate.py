@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from starlette.datastructures import Headers
 
 from logstore.receiving.refusals import NotAdmitted, NotTaken
-from logstore.receiving.tokens import Scope, State
+from logstore.receiving.tokens import Census, Scope
 
 
 class Sender(Protocol):
@@ -95,8 +95,8 @@ class Gate(Protocol):
         """
         ...
 
-    def census(self) -> Mapping[State, int]:
-        """How many tokens it knows in each state; empty where it asks for none."""
+    def census(self) -> Census:
+        """What becomes of the tokens it knows; no states where it asks for none."""
         ...
 
 
@@ -123,6 +123,6 @@ class OpenGate:
             raise NotAdmitted(403, "web-page", "web pages may not send here without a token")
         return _Local()
 
-    def census(self) -> Mapping[State, int]:
+    def census(self) -> Census:
         """No tokens."""
-        return {}
+        return Census({})

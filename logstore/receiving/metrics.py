@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter as Tally
 from collections.abc import Mapping
 
@@ -13,6 +14,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+
+from logstore.receiving.tokens import Census
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Media type of `Metrics.exposition`."""
@@ -67,6 +70,12 @@ class Metrics:
             ("state",),
             registry=self.registry,
         )
+        self.next_expiry = Gauge(
+            "aircon_token_next_expiry_seconds",
+            "Until the next valid token expires; +Inf where none will.",
+            registry=self.registry,
+        )
+        self.next_expiry.set(math.inf)
         self.commit_seconds = Histogram(
             "aircon_commit_seconds",
             "From decoded to durable, per request.",
@@ -81,6 +90,13 @@ class Metrics:
             self.records.labels(source, kind).inc(count)
             self.tally[source, kind] += count
         self.received_bytes.labels(source).inc(size)
+
+    def counted(self, tokens: Census) -> None:
+        """Tell what becomes of the tokens."""
+        for state, count in tokens.states.items():
+            self.tokens.labels(state).set(count)
+        left = tokens.left_us
+        self.next_expiry.set(math.inf if left is None else left / 1_000_000)
 
     def named(self, source: str) -> str:
         """The name that a source is counted under."""

@@ -29,8 +29,8 @@ from logstore.errors import AirconError, CannotJudge, FormatError, NotFound, Usa
 from logstore.receiving.tokens import (
     ENTROPY_BYTES,
     MAX_FILE,
+    Census,
     Scope,
-    State,
     Token,
     Tokens,
     Verdict,
@@ -117,8 +117,8 @@ class TokenBook:
         """See `Tokens.judge`; one consistent set of tokens, whatever is read meanwhile."""
         return self._tokens.judge(text, scope, now_us)
 
-    def census(self, now_us: int) -> dict[State, int]:
-        """How many of the tokens in force are in each state."""
+    def census(self, now_us: int) -> Census:
+        """What becomes of the tokens in force."""
         return self._tokens.census(now_us)
 
     def stale(self) -> bool:

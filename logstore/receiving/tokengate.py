@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 
@@ -11,7 +11,7 @@ from logstore.receiving.authentication import presented
 from logstore.receiving.buckets import Meter
 from logstore.receiving.refusals import ComeBack, NotAdmitted
 from logstore.receiving.tokenfile import TokenBook
-from logstore.receiving.tokens import UNKNOWN, Scope, State, Token
+from logstore.receiving.tokens import UNKNOWN, Census, Scope, Token
 
 
 class TokenGate:
@@ -48,8 +48,8 @@ class TokenGate:
             raise NotAdmitted(found.status, slug, found.words)
         return Admitted(found.token, self._meter(found.token), self._clock)
 
-    def census(self) -> Mapping[State, int]:
-        """How many tokens are in each state now."""
+    def census(self) -> Census:
+        """What becomes of the tokens, as it looks now."""
         return self._book.census(self._now_us())
 
     def _meter(self, token: Token) -> Meter:

@@ -25,7 +25,7 @@ import hashlib
 import hmac
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -154,6 +154,19 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Census:
+    """What becomes of all tokens, without a word about any one of them.
+
+    Attributes:
+        states: how many are in each state; empty where no tokens are asked for.
+        left_us: until the next one that is good now expires, microseconds; None where none will.
+    """
+
+    states: Mapping[State, int]
+    left_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What is to be answered to whoever presented a token, and why, for our own eyes.
 
@@ -232,12 +245,15 @@ class Tokens:
             standing = "lacks-scope"
         return Verdict(standing, token)
 
-    def census(self, now_us: int) -> dict[State, int]:
-        """How many tokens are in each state; every state is there."""
+    def census(self, now_us: int) -> Census:
+        """What becomes of them, as it looks at a moment."""
         counted = dict.fromkeys(STATES, 0)
+        ends: list[int] = []
         for token in self._tokens:
             counted[token.state(now_us)] += 1
-        return counted
+            if token.expires_us is not None and token.standing(now_us) == "ok":
+                ends.append(token.expires_us)
+        return Census(counted, min(ends) - now_us if ends else None)
 
     def called(self, word: str) -> Token | None:
         """The token with this name or id."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 from starlette.datastructures import Headers
-from support.inside import inside
+from support.inside import Inside, inside
 
 from logstore.receiving import tokenfile
 from logstore.receiving.buckets import Rate
@@ -104,7 +105,7 @@ async def test_metrics_tell_how_many_tokens_are_about_to_end_and_name_none(tmp_p
 
         async def told() -> list[str]:
             text = (await running.client.get("/metrics")).text
-            assert "a-week" not in text
+            assert not any(token.name in text or token.id in text for token in tokenfile.load(path))
             lines = [line for line in text.splitlines() if line.startswith("aircon_tokens{")]
             return [line.removeprefix('aircon_tokens{state="').replace('"}', "") for line in lines]
 
@@ -118,6 +119,41 @@ async def test_metrics_tell_how_many_tokens_are_about_to_end_and_name_none(tmp_p
         assert await told() == ["valid 1.0", "expiring 0.0", "expired 1.0", "revoked 3.0"]
 
 
+async def test_metrics_tell_how_long_until_the_next_token_that_is_good_expires(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tokens"
+    now = tokenfile._now_us()
+    tokenfile.add(path, Wish("for-ever", "gateway"), untold)
+    book = TokenBook(path)
+    moment = now
+    async with inside(tmp_path, gate=TokenGate(book, now_us=lambda: moment)) as running:
+
+        async def left() -> float:
+            return await next_expiry(running)
+
+        assert await left() == math.inf  # and not 0, which would be an alarm
+        for name, days in (("a-day", 1), ("two-days", 2), ("nine-days", 9)):
+            tokenfile.add(path, Wish(name, "gateway", expires_us=now + days * DAY), untold)
+        tokenfile.revoke(path, "a-day", untold)
+        book.reload()
+        assert await left() == 2 * 86_400  # a revoked token ends no more
+        moment = now + 2 * DAY - 1_500_000
+        assert await left() == 1.5
+        moment = now + 2 * DAY
+        assert await left() == 7 * 86_400  # nor does one that has ended
+        moment = now + 9 * DAY
+        assert await left() == math.inf
+
+
+async def next_expiry(running: Inside) -> float:
+    text = (await running.client.get("/metrics")).text
+    word = "aircon_token_next_expiry_seconds "
+    (line,) = [line for line in text.splitlines() if line.startswith(word)]
+    return float(line.removeprefix(word))
+
+
 async def test_an_endpoint_without_tokens_counts_none(tmp_path: Path) -> None:
     async with inside(tmp_path) as running:
         assert "aircon_tokens{" not in (await running.client.get("/metrics")).text
+        assert await next_expiry(running) == math.inf
