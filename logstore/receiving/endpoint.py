@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 from logstore.capture.fetching import Fetcher
 from logstore.capture.linking import Linker, Sighting
@@ -24,7 +26,7 @@ from logstore.receiving.backlog import Backlog, Entry
 from logstore.receiving.evidence import refused
 from logstore.receiving.gate import Sender
 from logstore.receiving.intake import Taken
-from logstore.receiving.lanes import Lanes
+from logstore.receiving.lanes import LARGE, Lanes
 from logstore.receiving.limits import Limits
 from logstore.receiving.metrics import Metrics
 from logstore.receiving.refusals import ComeBack, later
@@ -36,6 +38,8 @@ RETRY_S = 5
 """Retry-After for our own trouble, seconds."""
 
 _FETCHING = 4  # requests whose content is fetched at a time
+
+_AT_A_TIME = 1024  # records of one request looked at before others have their turn
 
 NOT_DURABLE = "not-durable"
 """Why a request is not stored when the log itself is in trouble."""
@@ -185,7 +189,7 @@ class Endpoint:
     # -- one request --------------------------------------------------------------------------
 
     async def _take(self, arrival: Arrival, plain: bytes, entry: Entry, sender: Sender) -> Stored:
-        name = self._name(arrival, plain)
+        name = await self._name(arrival, plain)
         before = None if name is None else self._replays.get(name)
         if before is not None:
             self.metrics.replayed.labels(self.metrics.named(arrival.source)).inc()
@@ -197,15 +201,22 @@ class Endpoint:
         records = await self._completed(taken.records)
         entry.grow(max(0, content_size(records) - taken.size))
         outcomes = await self._store(records)
-        links = self._linker.stored(_seen(taken, outcomes))
-        if links:  # before the answer: who sent the span that says who asked need not do so again
-            await self._store(links)
+        await self._link(taken, outcomes)
         stored = await self._settled(arrival, taken, outcomes)
         self.metrics.commit_seconds.observe(time.perf_counter() - started)
         self.metrics.took(arrival.source, taken.kinds, len(plain))
         if name is not None:
             self._replays.put(name, stored, stored.weight)
         return stored
+
+    async def _link(self, taken: Taken, outcomes: Outcomes) -> None:
+        """Say who earlier records concern; before the answer, since nobody sends it again."""
+        seen = _seen(taken, outcomes)
+        while portion := list(islice(seen, _AT_A_TIME)):
+            if links := self._linker.stored(portion):
+                await self._store(links)
+            if len(portion) == _AT_A_TIME:
+                await asyncio.sleep(0)
 
     async def _completed(self, records: list[Record]) -> list[Record]:
         """The records, with the content they only point at where it may be fetched."""
@@ -214,12 +225,15 @@ class Endpoint:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._fetching, self._fetcher.complete, records)
 
-    def _name(self, arrival: Arrival, plain: bytes) -> bytes | None:
+    async def _name(self, arrival: Arrival, plain: bytes) -> bytes | None:
         if not arrival.names_itself:
             return None
         counted = b"" if arrival.sequence is None else b"%d" % arrival.sequence
         kind = b"%b%d" % (arrival.route.encode(), arrival.is_json)
-        return self._replays.name(kind, arrival.source.encode(), counted, plain)
+        parts = (kind, arrival.source.encode(), counted, plain)
+        if len(plain) < LARGE:
+            return self._replays.name(*parts)
+        return await asyncio.to_thread(self._replays.name, *parts)
 
     async def _store(self, records: list[Record]) -> Outcomes:
         try:
@@ -246,11 +260,13 @@ class Endpoint:
                     again.append(refused(outcome.record, rejected[place]))
             else:
                 indexes.append(None if place in rejected else outcome.index)
+            if place % _AT_A_TIME == _AT_A_TIME - 1:
+                await asyncio.sleep(0)
         if again:
             await self._store(again)
         source = self.metrics.named(arrival.source)
-        for reason in rejected.values():
-            self.metrics.rejected.labels(source, reason).inc()
+        for reason, count in Counter(rejected.values()).items():
+            self.metrics.rejected.labels(source, reason).inc(count)
         return Stored(_ranged(indexes), len(rejected), withheld, taken.unreadable, taken.cut_short)
 
 

@@ -5,7 +5,8 @@ Rules of this file:
 1. A submission is answered when every record of it is on disk, or was refused by the log.
 2. A log that stopped (a failed flush, a full disk) is opened again, not more often than every
    `REOPEN_S`; until then everything is refused, and nothing is queued for later.
-3. Records of a person whose keys were destroyed are not stored under another key; a record without
+3. Whoever brings much takes turns with the others: no more than a share of it goes into one commit.
+4. Records of a person whose keys were destroyed are not stored under another key; a record without
    content says that something was refused (``capture.refused``).
 """
 
@@ -16,18 +17,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, islice
+from itertools import islice
 from typing import Protocol
 
 from logstore.errors import AirconError, KeyDestroyed, NotDurable
 from logstore.formats.record import Receipt, Record, Refusal
 from logstore.storage.log import Log
+from logstore.storage.portions import MAX_GROUP_BYTES, content_size, portions
 
 REOPEN_S = 1.0
 """Seconds between attempts to open a log that stopped."""
 
-MAX_TAKEN = 8192
-"""Most records committed in one go; what comes meanwhile shares the next."""
+MAX_TAKEN = 2048
+"""Records from which no more are committed in one go; what comes meanwhile shares the next."""
+
+SHARE = 512
+"""Most records of one submission in one go: a few milliseconds of everybody's time."""
+
+SHARE_BYTES = 4 * 2**20
+"""Content bytes of one submission after which the rest waits for the next go."""
+
+_ONE_GROUP = 1024  # records that are flushed at once; more are encoded while others are flushed
 
 REFUSED = "capture.refused"
 """Kind of a record that says, without content, that records were refused and why."""
@@ -41,6 +51,21 @@ class _Submission:
     def __init__(self, records: Sequence[Record], future: asyncio.Future[Outcomes]) -> None:
         self.records = records
         self.future = future
+        self.outcomes: Outcomes = []
+
+    def share(self) -> _Share:
+        """What of it is stored next."""
+        first = len(self.outcomes)
+        left = self.records[first : first + SHARE]
+        return _Share(self, next(portions(left, SHARE, SHARE_BYTES)))
+
+
+class _Share:
+    __slots__ = ("outcomes", "records", "submission")
+
+    def __init__(self, submission: _Submission, records: Sequence[Record]) -> None:
+        self.submission = submission
+        self.records = records
         self.outcomes: Outcomes = []
 
 
@@ -119,46 +144,53 @@ class Writer:
             self._log.close()
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch: list[_Submission] = []
+        shares: list[_Share] = []
         count = 0
         while self._waiting and count < MAX_TAKEN:
-            count += len(self._waiting[0].records)
-            batch.append(self._waiting.popleft())
-        done = loop.run_in_executor(self._pool, self._commit, batch)
-        done.add_done_callback(lambda future: self._deliver(loop, batch, future))
+            shares.append(self._waiting.popleft().share())
+            count += len(shares[-1].records)
+        done = loop.run_in_executor(self._pool, self._commit, shares)
+        done.add_done_callback(lambda future: self._deliver(loop, shares, future))
 
     def _deliver(
         self,
         loop: asyncio.AbstractEventLoop,
-        batch: Sequence[_Submission],
+        shares: Sequence[_Share],
         done: asyncio.Future[AirconError | None],
     ) -> None:
         raised = done.exception()
         error = done.result() if raised is None else _fault(raised)
-        for each in batch:
-            if each.future.done():
-                continue  # its sender went away; what is stored is stored
-            if len(each.outcomes) == len(each.records):
-                each.future.set_result(each.outcomes)
-            else:
-                assert error is not None
-                each.future.set_exception(error)
+        for share in shares:
+            self._advance(share, error)
         if self._waiting:
             self._drain(loop)
         else:
             self._busy = False
             self._idle.set()
 
+    def _advance(self, share: _Share, error: AirconError | None) -> None:
+        """Answer a submission that is done with, or let it wait for its next turn."""
+        whole = share.submission
+        whole.outcomes.extend(share.outcomes)
+        gone = whole.future.done()  # its sender went away; what is stored is stored
+        if len(whole.outcomes) == len(whole.records):
+            if not gone:
+                whole.future.set_result(whole.outcomes)
+        elif error is None:
+            self._waiting.append(whole)
+        elif not gone:
+            whole.future.set_exception(error)
+
     # -- in the commit thread -----------------------------------------------------------------
 
-    def _commit(self, batch: Sequence[_Submission]) -> AirconError | None:
-        """Store a batch; fills in outcomes, and gives what stopped it, if anything did."""
+    def _commit(self, shares: Sequence[_Share]) -> AirconError | None:
+        """Store some records; fills in outcomes, and gives what stopped it, if anything did."""
         try:
             log = self._opened()
-            outcomes = log.append_many(chain.from_iterable(each.records for each in batch))
-            for each in batch:
-                each.outcomes.extend(islice(outcomes, len(each.records)))
-            refusals = list(_refusals(batch))
+            outcomes = _appended(log, [record for share in shares for record in share.records])
+            for share in shares:
+                share.outcomes.extend(islice(outcomes, len(share.records)))
+            refusals = list(_refusals(shares))
             if refusals:
                 log.append_batch(refusals)
         except AirconError as error:
@@ -188,11 +220,18 @@ class Writer:
             log.close()
 
 
-def _refusals(batch: Sequence[_Submission]) -> Iterator[Record]:
+def _appended(log: Log, records: Sequence[Record]) -> Iterator[Receipt | Refusal]:
+    """Outcomes of records; few are flushed by the thread that encoded them, which is sooner."""
+    if len(records) <= _ONE_GROUP and content_size(records) <= MAX_GROUP_BYTES:
+        return iter(log.append_batch(records))
+    return log.append_many(records, group=_ONE_GROUP)
+
+
+def _refusals(shares: Sequence[_Share]) -> Iterator[Record]:
     """One record without content for each source and reason of what the log refused."""
     counts: dict[tuple[str, str], int] = {}
-    for each in batch:
-        for outcome in each.outcomes:
+    for share in shares:
+        for outcome in share.outcomes:
             if isinstance(outcome, Refusal):
                 key = (outcome.record.source, type(outcome.error).__name__)
                 counts[key] = counts.get(key, 0) + 1

@@ -16,14 +16,16 @@ MAX_BATCH_BYTES = 2**29
 """Most content bytes of one call; a frame of the write-ahead log holds twice as much."""
 
 
-def portions(records: Iterable[Record], count: int) -> Iterator[list[Record]]:
-    """Groups of at most `count` records, closed earlier where their content is large."""
+def portions(
+    records: Iterable[Record], count: int, size_closed: int = MAX_GROUP_BYTES
+) -> Iterator[list[Record]]:
+    """Groups of at most `count` records, closed after `size_closed` bytes of content."""
     portion: list[Record] = []
     size = 0
     for record in records:
         portion.append(record)
         size += content_size((record,))
-        if len(portion) >= count or size >= MAX_GROUP_BYTES:
+        if len(portion) >= count or size >= size_closed:
             yield portion
             portion, size = [], 0
     if portion:

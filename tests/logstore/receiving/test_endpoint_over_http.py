@@ -8,6 +8,7 @@ import signal
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -361,3 +362,35 @@ def test_the_kill_switch_is_a_file(tmp_path: Path) -> None:
         assert client.get("/v1/stop").json() == {
             "stopped": True, "reason": "model is leaking[31m, see case 7",
         }  # fmt: skip
+
+
+def test_one_huge_request_does_not_hold_up_small_ones(tmp_path: Path) -> None:
+    said = {"model": "gpt-5", "messages": [{"role": "user", "content": "x" * 200}]}
+    one = json.dumps({"request": said, "response": {"id": "r", "choices": []}}).encode()
+    huge = b"\n".join([one] * 20_000)
+    done: list[str] = []
+
+    with serving(new_store(tmp_path)) as running, running.client as client:
+
+        def send_it() -> int:
+            answer = httpx.post(f"{running.url}/v1/records", content=huge, timeout=300)
+            done.append("huge")
+            return int(answer.json()["stored"])
+
+        with ThreadPoolExecutor(1) as beside:
+            sent = beside.submit(send_it)
+            while pending(client) < len(huge):  # all of it has arrived
+                assert not sent.done()
+            for _ in range(5):
+                assert client.post("/v1/records", content=one).json()["stored"] == 1
+                done.append("small")
+            assert sent.result() == 20_000
+        assert running.sql("SELECT count(*) AS n FROM interactions") == [{"n": 20_005}]
+    assert done == ["small"] * 5 + ["huge"]
+
+
+def pending(client: httpx.Client) -> float:
+    """Bytes of requests that are not answered yet."""
+    lines = client.get("/metrics").text.splitlines()
+    (found,) = [each for each in lines if each.startswith("aircon_pending_bytes ")]
+    return float(found.split()[1])

@@ -138,3 +138,66 @@ async def test_one_large_request_is_stored_whole(tmp_path: Path) -> None:
     await writer.close()
     assert len(outcomes) == 10_000
     assert all(isinstance(each, Receipt) for each in outcomes)
+
+
+async def test_a_few_records_do_not_wait_for_the_many_that_came_first(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    writer = desk.writer()
+    done: list[str] = []
+
+    async def store(name: str, count: int) -> list[Receipt | Refusal]:
+        outcomes = await writer.store([chat(f"{name} {n}", "maria") for n in range(count)])
+        done.append(name)
+        return outcomes
+
+    many = asyncio.create_task(store("many", 4 * writing.MAX_TAKEN))
+    await asyncio.sleep(0)
+    few = await asyncio.gather(*(store("few", 3) for _ in range(5)))
+    assert done == ["few"] * 5
+    outcomes = await many
+    await writer.close()
+    indexes = [each.index for each in outcomes if isinstance(each, Receipt)]
+    assert indexes == sorted(indexes)
+    assert len(set(indexes)) == 4 * writing.MAX_TAKEN
+    assert all(isinstance(each, Receipt) for outcome in few for each in outcome)
+    first = [each.index for outcome in few for each in outcome if isinstance(each, Receipt)]
+    assert max(first) < max(indexes)
+
+
+async def test_large_contents_take_turns_by_their_size(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    writer = desk.writer()
+    done: list[str] = []
+
+    async def store(name: str, texts: list[str]) -> None:
+        await writer.store([chat(text, "maria") for text in texts])
+        done.append(name)
+
+    large = asyncio.create_task(store("large", ["x" * writing.SHARE_BYTES] * 4))
+    await asyncio.sleep(0)
+    await store("small", ["hello"])
+    assert done == ["small"]
+    await large
+    await writer.close()
+
+
+async def test_a_request_of_which_a_part_could_not_be_stored_is_refused_as_a_whole(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    writer = desk.writer()
+    flushes = 0
+    healthy = desk.disk.sys_fdatasync
+
+    def third_fails(fd: int) -> None:
+        nonlocal flushes
+        flushes += 1
+        desk.disk.sick = flushes == 3
+        healthy(fd)
+
+    desk.disk.sys_fdatasync = third_fails  # type: ignore[method-assign] # falls ill on the way
+    with pytest.raises(AirconError):
+        await writer.store([chat(str(n), "maria") for n in range(10 * writing.SHARE)])
+    assert flushes == 3
+    await writer.close()
+    assert len(desk.kinds()) <= 1 + 2 * writing.SHARE  # nothing of it was tried after that
