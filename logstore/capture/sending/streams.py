@@ -19,6 +19,7 @@ import anyio
 
 from logstore.capture.sending.refusals import NotRecorded
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -50,7 +51,7 @@ class Ending(Protocol):
         ...
 
 
-class RecordedStream(Generic[T]):
+class _Recorded(Generic[S, T]):
     """A stream of chunks under recording; other attributes are those of the provider's stream.
 
     Args:
@@ -61,13 +62,27 @@ class RecordedStream(Generic[T]):
     """
 
     def __init__(
-        self, source: Iterator[T], ending: Ending | None, inner: object, *, hold_last: bool = False
+        self, source: S, ending: Ending | None, inner: object, *, hold_last: bool = False
     ) -> None:
         self._source = source
         self._ending = ending
         self._inner = inner
-        self._hold_last = hold_last
+        self._behind = 1 if hold_last else 0
         self._kept: list[T] = []
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    def __del__(self) -> None:
+        ending = self.__dict__.get("_ending")
+        if ending is not None:
+            ending.late()
+
+
+class RecordedStream(_Recorded[Iterator[T], T]):
+    """A stream under recording that ``for`` reads; made and used as `_Recorded` says."""
 
     def __iter__(self) -> Self:
         return self
@@ -87,10 +102,8 @@ class RecordedStream(Generic[T]):
                 _shut(self._inner)
                 ending.end(error)
                 raise
-            if not self._hold_last:
-                return item
             self._kept.append(item)
-            if len(self._kept) > 1:
+            if len(self._kept) > self._behind:
                 return self._kept.pop(0)
         return self._kept.pop() if self._kept else next(self._source)
 
@@ -112,33 +125,9 @@ class RecordedStream(Generic[T]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._inner, name)
 
-    def __del__(self) -> None:
-        ending = self.__dict__.get("_ending")
-        if ending is not None:
-            ending.late()
-
-
-class AsyncRecordedStream(Generic[T]):
-    """`RecordedStream` for asynchronous streams."""
-
-    def __init__(
-        self,
-        source: AsyncIterator[T],
-        ending: Ending | None,
-        inner: object,
-        *,
-        hold_last: bool = False,
-    ) -> None:
-        self._source = source
-        self._ending = ending
-        self._inner = inner
-        self._hold_last = hold_last
-        self._kept: list[T] = []
+class AsyncRecordedStream(_Recorded[AsyncIterator[T], T]):
+    """A stream under recording that ``async for`` reads; made and used as `_Recorded` says."""
 
     def __aiter__(self) -> Self:
         return self
@@ -158,10 +147,8 @@ class AsyncRecordedStream(Generic[T]):
                 await _ashut(self._inner)
                 await ending.aend(error)
                 raise
-            if not self._hold_last:
-                return item
             self._kept.append(item)
-            if len(self._kept) > 1:
+            if len(self._kept) > self._behind:
                 return self._kept.pop(0)
         return self._kept.pop() if self._kept else await anext(self._source)
 
@@ -187,16 +174,6 @@ class AsyncRecordedStream(Generic[T]):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._inner, name)
-
-    def __del__(self) -> None:
-        ending = self.__dict__.get("_ending")
-        if ending is not None:
-            ending.late()
-
 
 def held(source: Iterator[T], ending: Ending, inner: object) -> RecordedStream[T]:
     """A stream read whole and recorded before any of it is handed out.
@@ -212,16 +189,12 @@ def held(source: Iterator[T], ending: Ending, inner: object) -> RecordedStream[T
         for item in source:
             ending.saw(item)
             items.append(item)
-    except NotRecorded as error:
-        _shut(inner)
-        ending.end(error)
-        raise
-    except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised in its place
-        broke = error
     except BaseException as error:
-        _shut(inner)
-        ending.end(error)
-        raise
+        if isinstance(error, NotRecorded) or not isinstance(error, Exception):
+            _shut(inner)
+            ending.end(error)
+            raise
+        broke = error  # the provider's own, which the caller meets in its place
     ending.end(broke)
     return RecordedStream(_replayed(items, broke), None, inner)
 
@@ -234,16 +207,12 @@ async def aheld(source: AsyncIterator[T], ending: Ending, inner: object) -> Asyn
         async for item in source:
             ending.saw(item)
             items.append(item)
-    except NotRecorded as error:
-        await _ashut(inner)
-        await ending.aend(error)
-        raise
-    except Exception as error:  # noqa: BLE001 - as above
-        broke = error
     except BaseException as error:
-        await _ashut(inner)
-        await ending.aend(error)
-        raise
+        if isinstance(error, NotRecorded) or not isinstance(error, Exception):
+            await _ashut(inner)
+            await ending.aend(error)
+            raise
+        broke = error  # the provider's own, which the caller meets in its place
     await ending.aend(broke)
     return AsyncRecordedStream(_played(items, broke), None, inner)
 
