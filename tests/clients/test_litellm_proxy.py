@@ -123,7 +123,7 @@ def _call(python: Path, url: str, home: Path) -> None:
 
 
 def _until(endpoint: Serving, calls: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while endpoint.sql("SELECT count(DISTINCT response_id) AS n FROM calls") != [{"n": calls}]:
         assert time.monotonic() < deadline, endpoint.sql("SELECT * FROM calls")
         time.sleep(0.2)

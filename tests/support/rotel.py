@@ -74,7 +74,7 @@ def _read(process: subprocess.Popen[str], said: list[str]) -> None:
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
