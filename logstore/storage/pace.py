@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-SHARE = 0.25
+SHARE = 0.125
 """Share of the time in which a paced thread works."""
 
 MAX_REST_S = 0.25
