@@ -21,6 +21,8 @@ import uvicorn
 
 from logstore.receiving.interpreter import settle
 
+_GOODBYE_S = 2.0  # TLS ends in a word of both sides; who keeps a connection idle never says it
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -73,6 +75,8 @@ class Server(uvicorn.Server):
         """Begin to listen."""
         await super().startup(sockets)
         if self.started:
+            if self.config.ssl is not None:
+                await self.renew(self.config.ssl)  # uvicorn's own listener waits for goodbyes
             settle()
             address = self.servers[0].sockets[0].getsockname()
             self._on_ready(str(address[0]), int(address[1]))
@@ -104,7 +108,11 @@ class Server(uvicorn.Server):
         listening = socket.socket(fileno=os.dup(fd))
         try:
             return await asyncio.get_running_loop().create_server(
-                self._connection, sock=listening, ssl=context, backlog=self.config.backlog
+                self._connection,
+                sock=listening,
+                ssl=context,
+                backlog=self.config.backlog,
+                ssl_shutdown_timeout=_GOODBYE_S,
             )
         except OSError:
             listening.close()

@@ -13,6 +13,8 @@ import pytest
 from support.certificates import Certificates, certificates
 from support.serving import PROTOBUF, Serving, aircon, new_store, serving, spans
 
+from logstore.receiving.listening import _GOODBYE_S
+
 TRIES_S = 15
 
 
@@ -148,6 +150,36 @@ def test_a_hangup_takes_an_authority_away_and_drops_nobody(
         assert post(running, made.ca, client=others) == 200
         assert standing.get(f"{running.url}/healthz").status_code == 200  # as it stood
         assert running.stop() == 0
+
+
+@pytest.mark.slow
+def test_the_end_waits_for_who_is_sending_and_not_for_who_is_idle(
+    tmp_path: Path, made: Certificates
+) -> None:
+    context = ssl.create_default_context(cafile=str(made.ca))
+    body = spans(2, first=1).SerializeToString()
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in PROTOBUF.items())
+    with (
+        serving(new_store(tmp_path), *options(made)) as running,
+        httpx.Client(verify=context, timeout=30, trust_env=False) as idle,
+    ):
+        assert idle.get(f"{running.url}/healthz").status_code == 200
+        url = httpx.URL(running.url)
+        with (
+            socket.create_connection((url.host, url.port or 0), timeout=30) as plain,
+            context.wrap_socket(plain, server_hostname=url.host) as sending,
+        ):
+            sending.sendall(head.encode() + b"\r\n" + body[:50])
+            time.sleep(0.5)  # its request is under way
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(2 * _GOODBYE_S)
+            sending.sendall(body[50:])
+            assert sending.recv(4096).startswith(b"HTTP/1.1 200")
+        began = time.monotonic()
+        assert running.process.wait(60) == 0
+        assert time.monotonic() - began < 15  # of the 30 seconds that requests are given
+        assert len(running.sql("SELECT index FROM interactions")) == 2
 
 
 def test_files_that_are_no_certificates_are_said_to_be(tmp_path: Path, made: Certificates) -> None:
