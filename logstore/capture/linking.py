@@ -11,20 +11,22 @@ Rules of this file:
 2. By trace: as `otlp_identity` joins within a request, from the nearest span above, else the root.
 3. By conversation: only where a source's own conversation id was seen with exactly one person.
 4. Sources are kept apart, so that no sender can attribute another's records.
-5. What is waited for is bounded; what was forgotten stays unattributed, and nothing else is lost.
+5. What is waited for is bounded in number and in bytes, whatever senders name things; what was
+   forgotten stays unattributed, and nothing else is lost.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from sys import getsizeof
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from logstore.capture.decoders.otlp_identity import MAX_SPANS, TraceIdentities
+from logstore.capture.decoders.otlp_identity import MAX_ID, TraceIdentities, bounded, weight
 from logstore.capture.interaction import Interaction
 from logstore.capture.items import Context
+from logstore.capture.recent import Recent
 from logstore.capture.records import MAX_SUBJECT, MAX_SUBJECTS
 from logstore.formats import body as bodies
 from logstore.formats.body import Body
@@ -39,8 +41,15 @@ MAX_WAITING_HERE = 2_000
 MAX_CONVERSATIONS = 100_000
 """Most conversations whose person is remembered."""
 
+MAX_BYTES = 64 * 2**20
+"""Most bytes of memory that what waits of traces may take, what waits of conversations, and the
+people of conversations: each. Spans have a bound of their own (`otlp_identity.MAX_BYTES`)."""
+
 MAX_LISTED = 1_000
 """Most earlier records that one record attributes."""
+
+_SEVERAL = Context()  # of a conversation of two people: it says nothing any more
+_WAITING = 120  # bytes of a waiting record beside the id above it: measured
 
 Basis = Literal["trace", "conversation"]
 """What says that a record is a person's."""
@@ -81,16 +90,22 @@ def sighting_of(found: Interaction, record: Record, context: Context | None = No
     is_span = found.grade == "span"
     joined = context if context is not None and context.subjects else None
     named = Context(tuple(found.subjects), found.session_id, found.conversation_id, found.actor)
+    own = bounded(named) if found.subjects else None
     return Sighting(
         source=record.source,
-        trace=found.trace_id or "",
-        span=(found.span_id or "") if is_span else "",
-        above=(found.parent_span_id if is_span else found.span_id) or "",
-        identity=named if found.subjects else None,
-        person=named if found.subjects else joined,
-        conversation=found.conversation_id,
+        trace=_short(found.trace_id),
+        span=_short(found.span_id) if is_span else "",
+        above=_short(found.parent_span_id if is_span else found.span_id),
+        identity=own,
+        person=own or bounded(joined),
+        conversation=_short(found.conversation_id) or None,
         unnamed=record.kind in CAPTURED and not record.subjects,
     )
+
+
+def _short(name: str | None) -> str:
+    """An id as it is remembered; one of any length would let its sender fill the memory."""
+    return name if name is not None and len(name) <= MAX_ID else ""
 
 
 class _Waiting(msgspec.Struct, gc=False):
@@ -100,23 +115,26 @@ class _Waiting(msgspec.Struct, gc=False):
     above: str
     done: bool = False
 
+    @property
+    def weight(self) -> int:
+        """Bytes of memory it takes."""
+        return _WAITING + getsizeof(self.above)
+
 
 class _Queue:
     """Records waiting under a key, oldest key forgotten first."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
-        self._waiting: OrderedDict[str, list[_Waiting]] = OrderedDict()
+        self._waiting: Recent[list[_Waiting]] = Recent(most, MAX_BYTES)
 
     def add(self, key: str, record: _Waiting) -> None:
-        here = self._waiting.setdefault(key, [])
-        self._waiting.move_to_end(key)
+        here = self._waiting.get(key)
+        if here is None:
+            here = []
+            self._waiting.put(key, here, count=0, size=0)
         if len(here) < MAX_WAITING_HERE:
             here.append(record)
-            self._count += 1
-        while self._count > self._most and len(self._waiting) > 1:
-            self._count -= len(self._waiting.popitem(last=False)[1])
+            self._waiting.grow(key, count=1, size=record.weight)
 
     def open(self, key: str) -> list[_Waiting]:
         """The records still waiting under a key."""
@@ -124,11 +142,11 @@ class _Queue:
         if not here:
             return []
         left = [record for record in here if not record.done]
-        self._count -= len(here) - len(left)
         if left:
-            self._waiting[key] = left
+            size = sum(record.weight for record in left)
+            self._waiting.put(key, left, count=len(left), size=size)
         else:
-            del self._waiting[key]
+            self._waiting.forget(key)
         return left
 
 
@@ -142,10 +160,10 @@ class Linker:
 
     def __init__(self, by: str = "aircon", most: int = MAX_WAITING) -> None:
         self._by = by
-        self._spans = TraceIdentities(MAX_SPANS)
+        self._spans = TraceIdentities()
         self._by_trace = _Queue(most)
         self._by_conversation = _Queue(most)
-        self._people: OrderedDict[str, Context | None] = OrderedDict()
+        self._people: Recent[Context] = Recent(MAX_CONVERSATIONS, MAX_BYTES)
 
     def stored(self, seen: Iterable[tuple[Sighting, int]]) -> list[Record]:
         """Take records that are durable now; gives the ``subject.linked`` records to append.
@@ -187,12 +205,11 @@ class Linker:
             conversations[key] = sighting.source
 
     def _remember(self, key: str, who: Context) -> None:
-        known = self._people.get(key, who)
-        same = known is not None and _ids(known) == _ids(who)
-        self._people[key] = known if same else None  # two people: it says nothing any more
-        self._people.move_to_end(key)
-        if len(self._people) > MAX_CONVERSATIONS:
-            self._people.popitem(last=False)
+        known = self._people.get(key)
+        if known is None or _ids(known) == _ids(who):
+            self._people.put(key, known or who, size=weight(known or who))
+        elif known is not _SEVERAL:
+            self._people.put(key, _SEVERAL, size=0)
 
     def _linked_by_trace(self, key: str, source: str) -> Iterator[Record]:
         if not self._spans.names_somebody(key):
@@ -209,7 +226,7 @@ class Linker:
 
     def _linked_by_conversation(self, key: str, source: str) -> Iterator[Record]:
         who = self._people.get(key)
-        if who is None:
+        if who is None or who is _SEVERAL:
             return
         waiting = self._by_conversation.open(key)
         for record in waiting:

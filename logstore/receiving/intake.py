@@ -41,6 +41,9 @@ MAX_SOURCES = 256
 MAX_SPANS = 100_000
 """Spans remembered of all sources together; a sender may name as many sources as it likes."""
 
+MAX_BYTES = 64 * 2**20
+"""Bytes of memory that those spans may take."""
+
 _BY = "aircon"
 
 
@@ -96,11 +99,12 @@ class Intake:
         if known is None:
             from logstore.capture.decoders.otlp_identity import TraceIdentities
 
-            known = self._identities[source] = TraceIdentities(MAX_SPANS)
+            known = self._identities[source] = TraceIdentities(MAX_SPANS, MAX_BYTES)
         self._identities.move_to_end(source)
         while len(self._identities) > 1 and (
             len(self._identities) > MAX_SOURCES
             or sum(each.size for each in self._identities.values()) > MAX_SPANS
+            or sum(each.weight for each in self._identities.values()) > MAX_BYTES
         ):
             self._identities.popitem(last=False)
         return known

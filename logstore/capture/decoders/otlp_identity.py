@@ -9,17 +9,23 @@ Siblings are not asked: one batch job's trace may serve many people.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
+from sys import getsizeof
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from logstore.capture.decoders.identity import LITELLM_ADMIN
 from logstore.capture.decoders.jsonvalues import identifier, loaded
 from logstore.capture.interaction import Assurance, Subject
 from logstore.capture.items import Context
+from logstore.capture.recent import Recent
 
 MAX_SPANS = 200_000
 """Most spans remembered over all traces."""
+
+MAX_BYTES = 128 * 2**20
+"""Most bytes of memory that they take."""
 
 MAX_TRACE = 10_000
 """Most spans remembered of one trace."""
@@ -29,6 +35,9 @@ MAX_ANCESTORS = 64
 
 MAX_ID = 1_024
 """Longest identity in characters; a longer value is no identity."""
+
+MAX_PEOPLE = 32
+"""Most people of one span that are remembered; a record is encrypted for no more."""
 
 
 class Identity(NamedTuple):
@@ -87,6 +96,10 @@ _STRENGTH: dict[Assurance, int] = {"platform": 0, "sdk": 1, "caller": 2}
 _NOBODY = Context()
 _NO_PERSON = ("metadata.user_api_key_user_id", LITELLM_ADMIN)
 
+# Bytes beside what the names themselves take, measured: of a trace, a span in it, an identity and
+# a person in it.
+_TRACE, _SPAN, _CONTEXT, _SUBJECT = 350, 200, 150, 120
+
 
 def named(value: object) -> str | None:
     """The identity an attribute value holds, or None; MLflow and Langfuse quote theirs as JSON."""
@@ -130,49 +143,96 @@ def identity_of(pairs: Iterable[tuple[str, object]]) -> Context | None:
     return Context(subjects=tuple(distinct(subjects)), **found)
 
 
+def bounded(who: Context | None) -> Context | None:
+    """What of an identity is worth remembering: ids that can get a key, and no more than may.
+
+    Whoever sends it chooses how many there are and how long; None where nothing is left.
+    """
+    if who is None:
+        return None
+    people = tuple(each for each in who.subjects if len(each.id) <= MAX_ID >= len(each.field))
+    rest = [name if _fits(name) else None for name in (who.session, who.conversation, who.actor)]
+    if not people and not any(rest):
+        return None
+    if len(people) == len(who.subjects) <= MAX_PEOPLE and rest == [*_slots(who)]:
+        return who
+    return Context(people[:MAX_PEOPLE], *rest)
+
+
+def weight(who: Context | None) -> int:
+    """Bytes of memory that an identity takes."""
+    if who is None:
+        return 0
+    people = sum(_SUBJECT + getsizeof(each.id) + getsizeof(each.field) for each in who.subjects)
+    return _CONTEXT + people + sum(getsizeof(name) for name in _slots(who) if name)
+
+
+def _slots(who: Context) -> tuple[str | None, ...]:
+    return who.session, who.conversation, who.actor
+
+
+def _fits(name: str | None) -> bool:
+    return name is None or len(name) <= MAX_ID
+
+
+class _Trace(msgspec.Struct, gc=False):
+    """The spans of one trace, each with its parent and identity."""
+
+    spans: dict[str, tuple[str, Context | None]] = {}
+    root: Context | None = None
+    is_named: bool = False
+
+
 class TraceIdentities:
     """The spans of recent traces and the identity each carries; bounded, oldest trace forgotten.
 
     One object serves one file or stream, or a live receiver. Not safe for use by several threads.
+
+    Args:
+        max_spans: most spans remembered.
+        max_bytes: most bytes of memory they may take; one trace gets an eighth of it.
     """
 
-    def __init__(self, max_spans: int = MAX_SPANS) -> None:
-        self._max = max_spans
-        self._count = 0
-        self._traces: OrderedDict[str, dict[str, tuple[str, Context | None]]] = OrderedDict()
-        self._roots: dict[str, Context] = {}
-        self._named: set[str] = set()
+    def __init__(self, max_spans: int = MAX_SPANS, max_bytes: int = MAX_BYTES) -> None:
+        self._share = max_bytes // 8
+        self._traces: Recent[_Trace] = Recent(max_spans, max_bytes)
 
     def saw(self, trace: str, span: str, parent: str, identity: Context | None) -> None:
-        """Remember one span; empty ids are not remembered."""
-        if not trace or not span:
+        """Remember one span; empty and overlong ids are not remembered."""
+        if not trace or not span or max(len(trace), len(span), len(parent)) > MAX_ID:
             return
-        spans = self._traces.get(trace)
-        if spans is None:
-            spans = self._traces[trace] = {}
-        else:
-            self._traces.move_to_end(trace)
-        if not parent and identity is not None:
-            self._roots[trace] = identity
+        identity = bounded(identity)
+        found = self._traces.get(trace)
+        if found is None:
+            found = _Trace()
+            self._traces.put(trace, found, count=0, size=_TRACE)
+        count = size = 0
         if identity is not None:
-            self._named.add(trace)
-        if len(spans) < MAX_TRACE and span not in spans:
-            self._count += 1
-            spans[span] = (parent, identity)
-        while self._count > self._max and len(self._traces) > 1:
-            oldest, forgotten = self._traces.popitem(last=False)
-            self._roots.pop(oldest, None)
-            self._named.discard(oldest)
-            self._count -= len(forgotten)
+            found.is_named = True
+            if not parent:
+                size += weight(identity) - weight(found.root)
+                found.root = identity
+        if span not in found.spans and len(found.spans) < MAX_TRACE:
+            more = _SPAN + getsizeof(span) + getsizeof(parent) + weight(identity)
+            if self._traces.size_of(trace) + size + more <= self._share:
+                found.spans[span] = (parent, identity)
+                count, size = 1, size + more
+        self._traces.grow(trace, count=count, size=size)
 
     @property
     def size(self) -> int:
         """Spans remembered now."""
-        return self._count
+        return self._traces.count
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that they take."""
+        return self._traces.size
 
     def names_somebody(self, trace: str) -> bool:
         """Whether any span of a trace that is remembered carries an identity."""
-        return trace in self._named
+        found = self._traces.get(trace)
+        return found is not None and found.is_named
 
     def above(self, trace: str, span: str) -> Context | None:
         """The identity for `span`'s parent's child: its nearest ancestor's, or else its root's.
@@ -181,17 +241,17 @@ class TraceIdentities:
             trace: trace id, hex.
             span: the span to begin with; it is asked too (a span asks for its parent).
         """
-        spans = self._traces.get(trace)
-        if spans is None:
+        known = self._traces.get(trace)
+        if known is None:
             return None
         joined = _NOBODY
         for _ in range(MAX_ANCESTORS):
-            found = spans.get(span)
+            found = known.spans.get(span)
             if found is None:
                 break
             span, identity = found
             joined = _merged(joined, identity)
-        joined = _merged(joined, self._roots.get(trace))
+        joined = _merged(joined, known.root)
         return None if joined is _NOBODY else joined
 
 
