@@ -6,7 +6,8 @@ Rules of this file:
    to read any more. Whoever is slower is cut off; so is a connection that says nothing at all.
 2. At most `header_bytes` and one read more may arrive without bringing a body further: headers,
    trailers, chunk extensions, empty lines. Too large headers are answered with 431.
-3. Who says that it has nothing more to send gets its answer before the connection ends.
+3. Beyond `connections` of them, requests are answered with 503 and Retry-After, unread.
+4. Who says that it has nothing more to send gets its answer before the connection ends.
 """
 
 from __future__ import annotations
@@ -14,14 +15,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from logstore.receiving import answers
 from logstore.receiving.limits import Limits
+from logstore.receiving.refusals import later
 
 _GRACE_S = 5  # the body reader's own clock answers 408 before this one cuts off
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"connection: close\r\ncontent-length: 0\r\n\r\n"
+)
+_CROWDED = later("too-many-connections", "too many connections are open", 1)
+_COME_BACK = Response(
+    answers.failure(_CROWDED),
+    _CROWDED.status,
+    {"retry-after": str(_CROWDED.retry_after), "connection": "close"},
+    answers.JSON,
 )
 
 
@@ -76,10 +87,12 @@ class LimitedConnection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Start the clock for the body."""
+        """Start the clock for the body; choose who answers."""
         self._heading = False
         self._idle_bytes = 0
         self._start_clock(self.limits.body_s + _GRACE_S)
+        crowded = len(self.connections) > self.limits.connections
+        self.app = _COME_BACK if crowded else self.config.loaded_app
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -228,7 +228,6 @@ def _config(settings: Settings, doors: Doors) -> uvicorn.Config:
         server_header=False,
         date_header=True,
         proxy_headers=False,
-        limit_concurrency=settings.limits.connections,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(settings.drain_s),
     )

@@ -303,6 +303,31 @@ async def test_trailers_without_end_are_cut_off(running: Inside, what: bytes) ->
         assert await alive(port)
 
 
+async def test_too_many_connections_are_told_when_to_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    few = replace(LIMITS, connections=3)
+    async with (
+        inside(tmp_path_factory.mktemp("few"), limits=few) as running,
+        listening(running) as port,
+    ):
+        served = [await Wire.to(port) for _ in range(3)]
+        for wire in served:
+            await wire.say(request())
+            assert await wire.hear() == [200]
+        late = await Wire.to(port)
+        await late.say(request())
+        assert await late.end() == [503]
+        assert b"retry-after: 1\r\n" in late.heard
+        assert b'"error":"too-many-connections"' in late.heard
+        served[0].writer.close()
+        async with asyncio.timeout(30):
+            while not await alive(port):
+                pass  # until the endpoint has seen that one went
+        for wire in served[1:]:
+            wire.writer.close()
+
+
 # -- slow ones ----------------------------------------------------------------------------------
 
 
