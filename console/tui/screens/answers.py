@@ -71,6 +71,7 @@ class AnswersScreen(FrameScreen):
     def ask(self) -> None:
         """Ask for what the trail says."""
         self._turn += 1
+        self._open_at = None
         self.aside = False
         place = self.trail.here
         self.query_one(FilterBar).show(place.words())

@@ -220,6 +220,20 @@ async def test_whoever_goes_on_meanwhile_is_not_pulled_into_the_record(open_cons
         assert not screen_of(pilot).reading
 
 
+async def test_another_question_drops_the_wish_to_open_a_row(open_console):
+    fake = session(600)
+    async with open_console(fake) as pilot:
+        last = (600 - 6) // 17  # of what failed; the cursor will stand there again
+        fake.explorer.rows_wait = threading.Event()
+        screen_of(pilot).rows.go_to(last)
+        await pilot.press("enter", "exclamation_mark")
+        fake.explorer.rows_wait.set()
+        await settle(pilot)
+        assert screen_of(pilot).rows.cursor == last
+        assert screen_of(pilot).trail.here.filter.errors_only
+        assert not screen_of(pilot).reading
+
+
 async def test_side_by_side_the_detail_follows_the_cursor(open_console):
     async with open_console(session(600), (160, 50)) as pilot:
         await press(pilot, "home")
