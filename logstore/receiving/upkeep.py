@@ -90,9 +90,8 @@ class Upkeep:
         log = self._endpoint.writer.log
         if log is None:
             return False
-        running = self._running = asyncio.ensure_future(
-            asyncio.to_thread(log.seal, progress=Pace())
-        )
+        pace = Pace(lambda: self._endpoint.draining)  # then somebody waits for the end
+        running = self._running = asyncio.ensure_future(asyncio.to_thread(log.seal, progress=pace))
         try:
             pins = await asyncio.shield(running)
         except AirconError as error:

@@ -27,7 +27,7 @@ class Pace:
 
     def __init__(
         self,
-        haste: Callable[[], bool] = lambda: False,
+        haste: Callable[[], bool],
         *,
         spent: Callable[[], float] = time.thread_time,
         rest: Callable[[float], object] = time.sleep,

@@ -14,7 +14,7 @@ from logstore.storage.tally import Progress
 def test_after_each_step_it_rests_in_proportion_to_the_work_of_that_step() -> None:
     worked = iter([1.0, 1.02, 1.02, 9.0, 9.0])
     rests: list[float] = []
-    pace = Pace(spent=lambda: next(worked), rest=rests.append)
+    pace = Pace(lambda: False, spent=lambda: next(worked), rest=rests.append)
     pace(1, 10)  # how long the first step took is not known
     pace(2, 10)
     pace(3, 10)

@@ -1,0 +1,49 @@
+"""What the endpoint does by itself gives way to senders, and hurries when its end is waited for."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.inside import Inside, inside
+from support.serving import PROTOBUF, spans
+
+from logstore.receiving import upkeep
+from logstore.receiving.eventlog import EventLog
+from logstore.receiving.heartbeats import Heartbeats
+from logstore.receiving.upkeep import Upkeep
+from logstore.storage.pace import Pace
+
+
+async def take(running: Inside, first: int) -> None:
+    """Some commits, so that sealing has several steps."""
+    for at in range(first, first + 1_000, 200):
+        body = spans(200, first=at).SerializeToString()
+        answer = await running.client.post("/v1/traces", content=body, headers=PROTOBUF)
+        assert answer.status_code == 200
+
+
+async def test_sealing_rests_for_senders_and_not_once_the_end_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(upkeep, "Pace", partial(Pace, rest=rests.append))
+    async with inside(tmp_path) as running:
+        kept = Upkeep(
+            running.endpoint,
+            Heartbeats("test"),
+            EventLog(running.said.append),
+            heartbeat_s=60,
+            seal_age_s=60,
+            on_tick=lambda: None,
+        )
+        await take(running, 1)
+        assert await kept.seal()
+        assert rests
+        await take(running, 5_000)
+        rests.clear()
+        running.endpoint.draining = True
+        assert await kept.seal()
+        assert not rests
+    assert [each["segments"] for each in running.events("sealed")] == [1, 1]
