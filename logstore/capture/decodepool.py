@@ -75,7 +75,9 @@ def worker_count() -> int:
 
 
 class Decoding:
-    """Decodes the pieces of one import, source after source. Close it in the end.
+    """Decodes the pieces of an import, or of what an endpoint takes. Close it in the end.
+
+    Once its workers are started (`expect`), several threads may decode at a time.
 
     Args:
         workers: processes to start at most; None for as many as pay on this machine.

@@ -111,7 +111,9 @@ def receive(stream: FileIO) -> bytearray | None:
 
 def serve() -> None:
     """Answer chunks until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that started this one
+    # Ctrl+C, and a service manager's SIGTERM to all, are for the process that started this one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.freeze()
     gc.set_threshold(50_000)  # decoded values go with their last reference, cycles are rare

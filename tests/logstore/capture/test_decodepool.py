@@ -104,6 +104,17 @@ def test_every_sample_file_gives_the_same_records(helped: Decoding) -> None:
     assert len(formats) >= 9
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_ends_the_program_leaves_the_workers_to_it(
+    number: int, helped: Decoding, children: list[subprocess.Popen[bytes]]
+) -> None:
+    pieces: list[Piece] = [aircon_item(each) for each in range(5 * MAX_ITEMS)]
+    for child in children:
+        child.send_signal(number)
+    assert decoded(helped, pieces) == alone(pieces)
+    assert not helped.lost
+
+
 def test_what_is_no_interaction_keeps_its_place_and_reason(helped: Decoding) -> None:
     odd: list[Piece] = [
         Item(b"{}", "aircon", "line 0"),
