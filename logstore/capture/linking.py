@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from logstore.capture.decoders.otlp_identity import MAX_ID, TraceIdentities, bounded, weight
+from logstore.capture.decoders.otlp_identity import MAX_ID, TraceIdentities, memorable, weight
 from logstore.capture.interaction import Interaction
 from logstore.capture.items import Context
 from logstore.capture.recent import Recent
@@ -90,14 +90,14 @@ def sighting_of(found: Interaction, record: Record, context: Context | None = No
     is_span = found.grade == "span"
     joined = context if context is not None and context.subjects else None
     named = Context(tuple(found.subjects), found.session_id, found.conversation_id, found.actor)
-    own = bounded(named) if found.subjects else None
+    own = memorable(named) if found.subjects else None
     return Sighting(
         source=record.source,
         trace=_short(found.trace_id),
         span=_short(found.span_id) if is_span else "",
         above=_short(found.parent_span_id if is_span else found.span_id),
         identity=own,
-        person=own or bounded(joined),
+        person=own or memorable(joined),
         conversation=_short(found.conversation_id) or None,
         unnamed=record.kind in CAPTURED and not record.subjects,
     )
@@ -205,11 +205,11 @@ class Linker:
             conversations[key] = sighting.source
 
     def _remember(self, key: str, who: Context) -> None:
-        known = self._people.get(key)
-        if known is None or _ids(known) == _ids(who):
-            self._people.put(key, known or who, size=weight(known or who))
-        elif known is not _SEVERAL:
-            self._people.put(key, _SEVERAL, size=0)
+        known = self._people.get(key) or who
+        kept = known if _ids(known) == _ids(who) else _SEVERAL
+        self._people.put(
+            key, kept, size=weight(kept)
+        )  # who is heard of again is remembered longest
 
     def _linked_by_trace(self, key: str, source: str) -> Iterator[Record]:
         if not self._spans.names_somebody(key):

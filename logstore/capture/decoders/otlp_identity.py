@@ -20,6 +20,7 @@ from logstore.capture.decoders.jsonvalues import identifier, loaded
 from logstore.capture.interaction import Assurance, Subject
 from logstore.capture.items import Context
 from logstore.capture.recent import Recent
+from logstore.capture.records import MAX_SUBJECTS
 
 MAX_SPANS = 200_000
 """Most spans remembered over all traces."""
@@ -35,9 +36,6 @@ MAX_ANCESTORS = 64
 
 MAX_ID = 1_024
 """Longest identity in characters; a longer value is no identity."""
-
-MAX_PEOPLE = 32
-"""Most people of one span that are remembered; a record is encrypted for no more."""
 
 
 class Identity(NamedTuple):
@@ -143,7 +141,7 @@ def identity_of(pairs: Iterable[tuple[str, object]]) -> Context | None:
     return Context(subjects=tuple(distinct(subjects)), **found)
 
 
-def bounded(who: Context | None) -> Context | None:
+def memorable(who: Context | None) -> Context | None:
     """What of an identity is worth remembering: ids that can get a key, and no more than may.
 
     Whoever sends it chooses how many there are and how long; None where nothing is left.
@@ -154,9 +152,9 @@ def bounded(who: Context | None) -> Context | None:
     rest = [name if _fits(name) else None for name in (who.session, who.conversation, who.actor)]
     if not people and not any(rest):
         return None
-    if len(people) == len(who.subjects) <= MAX_PEOPLE and rest == [*_slots(who)]:
+    if len(people) == len(who.subjects) <= MAX_SUBJECTS and rest == [*_slots(who)]:
         return who
-    return Context(people[:MAX_PEOPLE], *rest)
+    return Context(people[:MAX_SUBJECTS], *rest)
 
 
 def weight(who: Context | None) -> int:
@@ -201,7 +199,7 @@ class TraceIdentities:
         """Remember one span; empty and overlong ids are not remembered."""
         if not trace or not span or max(len(trace), len(span), len(parent)) > MAX_ID:
             return
-        identity = bounded(identity)
+        identity = memorable(identity)
         found = self._traces.get(trace)
         if found is None:
             found = _Trace()

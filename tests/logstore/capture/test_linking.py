@@ -138,6 +138,21 @@ def test_a_conversation_of_two_people_names_nobody() -> None:
     assert watched(linker, receiver.take(unknown), 2) == []
 
 
+def test_a_conversation_of_two_people_is_not_forgotten_while_they_talk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(linking, "MAX_CONVERSATIONS", 3)
+    receiver, linker = Receiver(), Linker()
+    talks = [("c7", "maria"), ("c7", "bob")]
+    for other in range(6):
+        talks += [(f"other-{other}", "zoe"), ("c7", "bob")]
+    for at, (talk, who) in enumerate(talks):
+        told = CHAT | {"gen_ai.conversation.id": talk, "user.id": who}
+        watched(linker, receiver.take(span(told, traceId=f"{at + 1:032x}")), at)
+    unknown = span(CHAT | {"gen_ai.conversation.id": "c7"}, traceId="f" * 32)
+    assert watched(linker, receiver.take(unknown), len(talks)) == []
+
+
 def test_what_waits_is_bounded_and_the_oldest_is_forgotten() -> None:
     receiver, linker = Receiver(), Linker(most=100)
     for at in range(300):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logstore.capture import linking
-from logstore.capture.decoders.otlp_identity import MAX_ID, TraceIdentities, bounded, weight
+from logstore.capture.decoders.otlp_identity import MAX_ID, TraceIdentities, memorable, weight
 from logstore.capture.interaction import Subject
 from logstore.capture.items import Context
 from logstore.capture.linking import Linker, Sighting
@@ -95,9 +95,9 @@ def test_names_that_are_too_long_are_not_remembered() -> None:
     known.saw("t", "s" * (MAX_ID + 1), "", who(1))
     assert known.size == 0
     endless = Context((Subject("x" * (MAX_ID + 1), "enduser.id", "sdk"),))
-    assert bounded(endless) is None
-    assert bounded(who(1)) is not None
-    assert weight(bounded(who(1, people=500))) < 33 * 2 * 4 * (MAX_ID + 200)
+    assert memorable(endless) is None
+    assert memorable(who(1)) is not None
+    assert weight(memorable(who(1, people=500))) < 33 * 2 * 4 * (MAX_ID + 200)
 
 
 @given(
