@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         output.abandon()
         return diagnostics.PIPE_CLOSED
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the edge: nothing gets past
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - people get words and a code
         return diagnostics.report(error)
     return code
 

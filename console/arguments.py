@@ -58,14 +58,14 @@ class Command:
     module: str
 
 
-def flag(*names: str, help: str) -> Argument:  # noqa: A002 - the word argparse and readers use
+def flag(*names: str, help: str) -> Argument:  # noqa: A002 - argparse's keyword, passed on
     """An option without a value."""
     return Argument(names, help, {"action": "store_true"})
 
 
 def value(
     *names: str,
-    help: str,  # noqa: A002 - as above
+    help: str,  # noqa: A002 - argparse's keyword, passed on
     metavar: str = "TEXT",
     completes: Completes = "nothing",
     **options: Any,

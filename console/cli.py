@@ -121,11 +121,11 @@ class _Help(argparse.Action):
         self,
         parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
-        values: object,  # noqa: ARG002 - argparse's signature
-        option_string: str | None = None,  # noqa: ARG002 - argparse's signature
+        values: object,  # noqa: ARG002 - argparse calls with it; the option has no value
+        option_string: str | None = None,  # noqa: ARG002 - argparse calls with it
     ) -> None:
         namespace.help = True
-        for action in parser._actions:  # noqa: SLF001 - argparse has no public way
+        for action in parser._actions:  # noqa: SLF001 - argparse lists them nowhere in public
             action.required = False
 
 

@@ -143,24 +143,30 @@ def ask(text: str) -> None:
     _put(safe_text(text))
 
 
-_silent = False
+class _Terminal:
+    """What this process has on the terminal, of which it has one."""
+
+    silent = False
+    status_width = 0
+
+
+_terminal = _Terminal()
 
 
 @contextmanager
 def silence() -> Iterator[None]:
     """Nothing is written meanwhile: a full-screen program has the terminal."""
-    global _silent  # noqa: PLW0603 - one terminal, one flag
     clear_status()
-    _silent = True
+    _terminal.silent = True
     try:
         yield
     finally:
-        _silent = False
+        _terminal.silent = False
 
 
 def draws_status() -> bool:
     """Whether a status line would be seen: stderr is a terminal that can redraw a line."""
-    if _silent:
+    if _terminal.silent:
         return False
     try:
         return sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
@@ -168,25 +174,20 @@ def draws_status() -> bool:
         return False
 
 
-_status_width = 0
-
-
 def status(text: str) -> None:
     """Redraw the one line that shows how far long work has come; nothing where nobody looks."""
-    global _status_width  # noqa: PLW0603 - what stands on the terminal is one for the process
     if not draws_status():
         return
     shown = one_line(text)[: _columns() - 1]
-    _put("\r" + shown + " " * (_status_width - len(shown)))
-    _status_width = len(shown)
+    _put("\r" + shown + " " * (_terminal.status_width - len(shown)))
+    _terminal.status_width = len(shown)
 
 
 def clear_status() -> None:
     """Take the status line away again."""
-    global _status_width  # noqa: PLW0603 - see `status`
-    if _status_width:
-        _put("\r" + " " * _status_width + "\r")
-        _status_width = 0
+    if _terminal.status_width:
+        _put("\r" + " " * _terminal.status_width + "\r")
+        _terminal.status_width = 0
 
 
 def _lines(error: BaseException) -> list[str]:
@@ -216,7 +217,7 @@ def _write(text: str) -> None:
 
 def _put(text: str) -> None:
     stream = sys.stderr
-    if stream is None or _silent:
+    if stream is None or _terminal.silent:
         return
     try:
         encoding = stream.encoding or "utf-8"

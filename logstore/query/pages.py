@@ -50,8 +50,8 @@ def fetch_rows(
     if tables.content:
         unknown = [index for index in wanted if index in found and found[index].user is None]
         for index, user, session in attributed(cursor, unknown):
-            session = found[index].session or session  # noqa: PLW2901 - what it said itself wins
-            found[index] = msgspec.structs.replace(found[index], user=user, session=session)
+            row = found[index]  # its own session wins
+            found[index] = msgspec.structs.replace(row, user=user, session=row.session or session)
     return [found[index] for index in indexes if index in found]
 
 

@@ -52,7 +52,7 @@ class View:
 _views: dict[str, View] = {}
 
 
-def register_view(name: str, sql: str, needs_content: bool, *, help: str = "") -> None:  # noqa: A002 - as View says it
+def register_view(name: str, sql: str, needs_content: bool, *, help: str = "") -> None:  # noqa: A002 - the field of View
     """Add a view before an engine is opened; the same definition twice is fine.
 
     Args:

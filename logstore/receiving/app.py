@@ -143,10 +143,10 @@ class Doors:
 
     # -- looking --------------------------------------------------------------------------------
 
-    async def _healthz(self, request: Request) -> Response:  # noqa: ARG002 - nothing in it matters
+    async def _healthz(self, request: Request) -> Response:  # noqa: ARG002 - starlette's call
         return Response(b'{"alive":true}', media_type=answers.JSON)
 
-    async def _readyz(self, request: Request) -> Response:  # noqa: ARG002 - nothing in it matters
+    async def _readyz(self, request: Request) -> Response:  # noqa: ARG002 - starlette's call
         obstacle = self._endpoint.obstacle()
         if obstacle is not None:
             raise obstacle
@@ -239,7 +239,7 @@ def _is_near(request: Request) -> bool:
     return request.client is not None and request.client.host in ("127.0.0.1", "::1")
 
 
-async def _no_such_door(request: Request, error: Exception) -> Response:  # noqa: ARG001 - nothing in it
+async def _no_such_door(request: Request, error: Exception) -> Response:  # noqa: ARG001 - starlette's call
     status = error.status_code if isinstance(error, HTTPException) else 404
     slug = "no-such-method" if status == 405 else "no-such-door"
     return _refusal(

@@ -117,7 +117,7 @@ class OpenGate:
     says whose page it was in its Origin header (Fetch standard, "Origin header").
     """
 
-    def admit(self, headers: Headers, scope: Scope) -> Sender:  # noqa: ARG002 - no difference
+    def admit(self, headers: Headers, scope: Scope) -> Sender:  # noqa: ARG002 - every scope is open
         """Anybody on this machine who is no web page."""
         if headers.getlist("origin"):
             raise NotAdmitted(403, "web-page", "web pages may not send here without a token")

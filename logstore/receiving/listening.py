@@ -90,10 +90,11 @@ class Server(uvicorn.Server):
         async with self._renewing:
             before = self.servers
             after: list[asyncio.Server] = []
+            sockets = [listening for old in before for listening in old.sockets]
             try:
-                for old in before:
-                    for listening in old.sockets:
-                        after.append(await self._listen(listening.fileno(), context))  # noqa: PERF401 - what is there is closed again
+                for listening in sockets:
+                    server = await self._listen(listening.fileno(), context)
+                    after.append(server)
             except OSError:
                 _close(after)
                 raise

@@ -187,9 +187,8 @@ def _refuse_damage(data: bytes, end: int, path: Path, base: int = 0) -> None:
 
 def wal_files(directory: Path) -> list[Path]:
     """Write-ahead files in record order; empty where there is no such folder."""
-    # Asked before every lone append: a plain listing costs a tenth of a glob.
     try:
-        names = [name for name in os.listdir(directory) if name.endswith(".wal")]  # noqa: PTH208 - as above
+        names = [name for name in os.listdir(directory) if name.endswith(".wal")]  # noqa: PTH208 - before each lone append: a tenth of a glob
     except FileNotFoundError:
         return []
     return [directory / name for name in sorted(names) if name[0].isdigit()]

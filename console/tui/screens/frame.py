@@ -31,7 +31,7 @@ class FrameScreen(Screen[None]):
     """Widgets and state of the explorer; it shows them and decides nothing."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual's own shape
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - likewise
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - Textual's own shape
 
     follow: var[bool] = var(False, init=False)
     reading: var[bool] = var(False, init=False)

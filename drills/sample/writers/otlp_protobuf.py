@@ -71,7 +71,7 @@ def _put(message: Message, trace: str, span: Span) -> None:
         message.parent_span_id = bytes.fromhex(span.parent)
     message.flags = 256
     message.name = span.name
-    message.kind = span.kind  # type: ignore[assignment]
+    message.kind = span.kind  # type: ignore[assignment] # the number of an enum's value
     message.start_time_unix_nano = span.start_us * 1000
     message.end_time_unix_nano = span.end_us * 1000
     _fill(message.attributes, span.attributes)

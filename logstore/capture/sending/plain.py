@@ -47,7 +47,7 @@ def _plain(value: object) -> object:
     if callable(dump):
         try:
             return dump(value, mode="json")
-        except Exception:  # noqa: BLE001 - then its class has to do
+        except Exception:  # noqa: BLE001 - the application's own code; its class has to do
             return _unrecorded(value)
     return _unrecorded(value)
 
@@ -60,7 +60,7 @@ def _built_in(value: object) -> object:
     """What the standard encoder can write of a value that it does not know."""
     try:
         return msgspec.to_builtins(value, str_keys=True, enc_hook=_plain)
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - the application's own code; its class has to do
         return _unrecorded(value)
 
 
@@ -70,7 +70,7 @@ def _spelled_out(value: object) -> bytes:
         return mended(
             json.dumps(_keyed(value), default=_built_in, allow_nan=False, ensure_ascii=False)
         ).encode()
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - the application's own code; its class has to do
         return _encode(_unrecorded(value))
 
 
@@ -86,7 +86,7 @@ def _keyed(value: Any) -> Any:
 def _member(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value, default=_built_in, allow_nan=False))
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - the application's own code; its class has to do
         return _unrecorded(value)
 
 

@@ -43,7 +43,7 @@ class SdkCall:
         request: dict[str, Any],
     ) -> None:
         raw = getattr(resource, "with_raw_response", None)
-        self._create: Any = getattr(raw, "create", None) or getattr(resource, "create")  # noqa: B009 - foreign
+        self._create: Any = getattr(raw, "create", None) or getattr(resource, "create")  # noqa: B009 - no type has it
         self._recorder = recorder
         self._request = request
         self._stream = request.get("stream") is True

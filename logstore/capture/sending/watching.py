@@ -171,7 +171,7 @@ def content_of(message: object) -> bytes:
     """The content of a request or response that was read already; empty where it was not."""
     try:
         content = getattr(message, "content", b"")
-    except Exception:  # noqa: BLE001 - a streaming body has none; that is its answer
+    except Exception:  # noqa: BLE001 - libraries raise their own where a body was not read
         return b""
     return content if isinstance(content, bytes) else b""
 
@@ -180,7 +180,7 @@ def said_by(error: BaseException) -> str:
     """What an error says; exceptions are code of the application's and may fail at it."""
     try:
         return str(error)[:4000]
-    except Exception:  # noqa: BLE001 - nothing is all it says
+    except Exception:  # noqa: BLE001 - the application's own code failed: it says nothing
         return ""
 
 
@@ -189,7 +189,7 @@ def _chunk_json(item: object) -> bytes:
     if callable(dump):
         try:
             text = dump(item, exclude_unset=True)
-        except Exception:  # noqa: BLE001 - as plain as it can be had
+        except Exception:  # noqa: BLE001 - the library's own code; read as any object
             return plain_json(item)
         return text.encode() if isinstance(text, str) else plain_json(item)
     return plain_json(item)
