@@ -20,8 +20,9 @@ from support.client_programs import free_port, new_token, run_program, surroundi
 from support.client_truth import STATEMENT, TOOLS, losses
 from support.model_server import ModelServer, model_server
 from support.recipes import PROGRAMS, variables
-from support.rotel import Rotel, rotel, until
+from support.rotel import Rotel, rotel
 from support.serving import Serving, new_store, serving
+from support.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,9 @@ from support.certificates import Certificates, certificates
 from support.client_programs import new_token, run_program, surroundings
 from support.model_server import ModelServer, model_server
 from support.recipes import PROGRAMS, real, variables
-from support.rotel import rotel, until
+from support.rotel import rotel
 from support.serving import Serving, new_store, serving
+from support.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sysconfig
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.client_programs import free_port
 from support.recipes import variables
+from support.waiting import heard, until
 
 
 @dataclass
@@ -54,27 +53,10 @@ def rotel(agent: Path, endpoint: str, token: str, **more: str) -> Iterator[Rotel
         text=True,
     )
     running = Rotel(f"http://{grpc}", f"http://{http}")
-    reader = threading.Thread(target=_read, args=(process, running.said), daemon=True)
-    reader.start()
-    try:
-        until(lambda: running.says("Starting Rotel"))
-        yield running
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(10)
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def _read(process: subprocess.Popen[str], said: list[str]) -> None:
-    assert process.stdout is not None
-    said.extend(line.rstrip("\n") for line in process.stdout)  # as they come
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + 90
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    with heard(process.stdout, running.said):
+        try:
+            until(lambda: running.says("Starting Rotel"))
+            yield running
+        finally:
+            process.kill()
+            process.wait()

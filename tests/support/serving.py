@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from support.waiting import heard
 
 ROOT = Path(__file__).parents[2]
 PROTOBUF = {"content-type": "application/x-protobuf"}
@@ -103,27 +103,18 @@ def serving(store: Path, *options: str | Path, listen: str = "127.0.0.1:0") -> I
         text=True,
     )
     running = Serving("", store, process)
-    reader = threading.Thread(target=_read, args=(process, running.said), daemon=True)
-    reader.start()
-    try:
-        running.url = _address(running)
-        yield running
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        reader.join(10)
-        assert process.stderr is not None
-        process.stderr.close()
-
-
-def _read(process: subprocess.Popen[str], said: list[str]) -> None:
-    assert process.stderr is not None
-    said.extend(line.rstrip("\n") for line in process.stderr)  # as they come
+    with heard(process.stderr, running.said):
+        try:
+            running.url = _address(running)
+            yield running
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
 
 def _address(running: Serving) -> str:

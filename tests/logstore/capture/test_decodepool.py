@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.memory_log import MemoryLog
+from support.waiting import until
 
 from logstore.capture import decodepool, decodeworker
 from logstore.capture.beside import Folder
@@ -59,14 +59,6 @@ def alone(pieces: Iterator[Piece] | list[Piece]) -> list[Decoded]:
         made = sighted(piece, source="import/0", by="aircon", seq=seq)
         found.append(Bad(piece.raw, piece.where, made) if isinstance(made, str) else (piece, made))
     return found
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(3000):
-        if is_so():
-            return
-        time.sleep(0.01)
-    pytest.fail("it did not happen within 30 seconds")
 
 
 @pytest.fixture

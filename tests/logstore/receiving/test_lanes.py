@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.serving import spans
+from support.waiting import until
 
 from logstore.capture import decodepool
 from logstore.receiving import lanes
@@ -136,17 +135,7 @@ def test_workers_are_told_no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None
 
 def wait_for(under: Lanes) -> None:
     """Until both workers have said hello."""
-    for _ in patience():
-        if under._decoders._now._workers.ready == 2:
-            return
-
-
-def patience() -> Iterator[None]:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        yield
-        time.sleep(0.005)
-    raise AssertionError("the workers do not start")
+    until(lambda: under._decoders._now._workers.ready == 2)
 
 
 def alive(decoding: decodepool.Decoding) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from support.fake_endpoint import FakeEndpoint
 from support.fake_provider import FakeProvider
 from support.sdk_twins import async_twin
+from support.waiting import until
 
 from logstore import capture
 from logstore.capture.sending import watching
@@ -23,14 +23,6 @@ ASK: dict[str, Any] = {
     "stream": True,
 }
 CLAUDE = {**ASK, "model": "claude-sonnet-4-5", "max_tokens": 100}
-
-
-def until(true: Callable[[], object], seconds: float = 10) -> None:
-    """Wait for what a background thread does."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def text_of(chunks: list[Any]) -> str:
