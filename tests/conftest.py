@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 # Time limits per example measure the machine's other load, not our code.
 settings.register_profile("aircon", deadline=None)
 settings.load_profile("aircon")
+
+# A shell starts what it puts in the background with Ctrl+C ignored; tests send it all the same.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
