@@ -93,6 +93,8 @@ class Doors:
             sender = self._gate.admit(request.headers, "write")
             is_json = _is_json(request, route)
             source, sequence = _numbered(request, sender)
+            if route != "metrics":  # which are no records
+                sender.check()
             with self._endpoint.backlog.entry() as entry, billed(sender) as bill:
                 body = await read_body(request, self._endpoint.limits, entry)
                 bill.charge(size=len(body))

@@ -4,11 +4,16 @@ A bucket holds what `BURST_S` seconds of its rate bring and is full at first. A 
 when its cost is there; one that costs more than a whole bucket is admitted by a full one, which
 then owes the rest, so that a large batch is slowed down and never shut out. What is admitted in t
 seconds is therefore at most rate * (`BURST_S` + t) plus one such batch.
+
+How many records a request holds is known only once it is decoded, and what is sent away pays
+nothing. So who was sent away for its records is not looked at again before the time it was told.
+That time stands until it has come: nobody who waits as told finds a later one.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 
 BURST_S = 5
@@ -69,7 +74,7 @@ class Bucket:
 
 
 class Meter:
-    """The buckets of one sender. Not for several threads at once.
+    """The buckets of one sender. Several threads may use it at a time.
 
     Args:
         rate: what it may send.
@@ -83,6 +88,13 @@ class Meter:
         self.rate = rate
         self._records = None if rate.records_per_s is None else Bucket(rate.records_per_s, now)
         self._bytes = None if rate.bytes_per_s is None else Bucket(rate.bytes_per_s, now)
+        self._not_before = -math.inf
+        self._guard = threading.Lock()
+
+    def early(self, now: float) -> int:
+        """Whole seconds until records are looked at again (at most `MAX_WAIT_S`); 0 when now."""
+        left = self._not_before - now
+        return min(math.ceil(left), MAX_WAIT_S) if left > _ROUNDING_S else 0
 
     def charge(self, now: float, *, records: int = 0, size: int = 0) -> int:
         """Charge a request to all buckets, or to none.
@@ -90,17 +102,32 @@ class Meter:
         Returns:
             0 when it was charged; else whole seconds to wait (1 to `MAX_WAIT_S`), for Retry-After.
         """
+        with self._guard:
+            wait = self._charge(now, records, size)
+            if not wait:
+                return 0
+            told = min(math.ceil(wait), MAX_WAIT_S)
+            return self._told(told, now) if records > 0 else told
+
+    def _charge(self, now: float, records: int, size: int) -> float:
         asked = ((self._records, records), (self._bytes, size))
         due = [(bucket, cost) for bucket, cost in asked if bucket is not None and cost > 0]
         wait = max((bucket.wait(cost, now) for bucket, cost in due), default=0.0)
-        if wait > 0:
-            return min(math.ceil(wait), MAX_WAIT_S)
-        for bucket, cost in due:
-            bucket.take(cost)
-        return 0
+        if not wait:
+            for bucket, cost in due:
+                bucket.take(cost)
+        return wait
+
+    def _told(self, wait: int, now: float) -> int:
+        """Whole seconds to tell; the time that was told before stands until it has come."""
+        early = self.early(now)
+        if not early:
+            self._not_before = now + wait
+        return max(wait, early)
 
     def refund(self, *, records: int = 0, size: int = 0) -> None:
         """Undo what `charge` charged for a request that was sent away after all."""
-        for bucket, cost in ((self._records, records), (self._bytes, size)):
-            if bucket is not None and cost > 0:
-                bucket.give_back(cost)
+        with self._guard:
+            for bucket, cost in ((self._records, records), (self._bytes, size)):
+                if bucket is not None and cost > 0:
+                    bucket.give_back(cost)

@@ -147,7 +147,7 @@ class Endpoint:
             NotTaken: it can not be inflated.
             ComeBack: it is not stored (or not known to be); the sender must send it again.
         """
-        plain = await self._lanes.plain(arrival)
+        plain = await self._lanes.plain(arrival, sender)
         entry.grow(len(plain))
         return await self._take(arrival, plain, entry, sender)
 
@@ -194,9 +194,8 @@ class Endpoint:
         if before is not None:
             self.metrics.replayed.labels(self.metrics.named(arrival.source)).inc()
             return before
-        taken = await self._lanes.take(arrival, plain)
+        taken = await self._lanes.take(arrival, plain, sender)
         entry.grow(taken.size)
-        sender.charge(records=len(taken.records))
         started = time.perf_counter()
         records = await self._completed(taken.records)
         entry.grow(max(0, content_size(records) - taken.size))

@@ -13,7 +13,7 @@ from logstore.receiving.tokens import Census, Scope
 
 
 class Sender(Protocol):
-    """One admitted sender."""
+    """One admitted sender. Any thread may ask and charge it."""
 
     @property
     def name(self) -> str:
@@ -23,6 +23,14 @@ class Sender(Protocol):
     @property
     def source(self) -> str:
         """The word its records' source is made from."""
+        ...
+
+    def check(self) -> None:
+        """See whether records of this sender are looked at.
+
+        Raises:
+            ComeBack: 429, it was told to come back later and has not waited.
+        """
         ...
 
     def charge(self, *, records: int = 0, size: int = 0) -> None:
@@ -50,6 +58,10 @@ class Bill:
         self.source = sender.source
         self._sender = sender
         self._records = self._size = 0
+
+    def check(self) -> None:
+        """See whether it waited; see `Sender.check`."""
+        self._sender.check()
 
     def charge(self, *, records: int = 0, size: int = 0) -> None:
         """Charge the sender; see `Sender.charge`."""
@@ -102,6 +114,9 @@ class Gate(Protocol):
 
 class _Local:
     name = source = "local"
+
+    def check(self) -> None:
+        """It is never told to wait."""
 
     def charge(self, *, records: int = 0, size: int = 0) -> None:
         """No limit but the backlog's."""

@@ -18,14 +18,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from logstore.capture.decodepool import WORTH, Decoding, worker_count
 from logstore.receiving.arriving import Arrival
+from logstore.receiving.gate import Sender
 from logstore.receiving.intake import Intake, Taken, taken
 from logstore.receiving.limits import MIB, Limits
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 LARGE = MIB
 """Inflated bytes from which a request is a large one."""
@@ -51,27 +53,50 @@ class Lanes:
         self._small = _Lane("small", Intake(limits), max(many, 1))
         self._large = _Lane("large", Intake(limits), 1)
 
-    async def plain(self, arrival: Arrival) -> bytes:
+    async def plain(self, arrival: Arrival, sender: Sender | None = None) -> bytes:
         """The inflated body.
+
+        Args:
+            arrival: the request.
+            sender: who must have waited as told; None where it need not.
 
         Raises:
             NotTaken: 400, 413 or 415.
+            ComeBack: the sender did not wait.
         """
         if not arrival.encoding:
             return self._small.intake.plain(arrival)
         lane = self._lane(len(arrival.body) * INFLATES)
-        return await _in(lane.decoding, lane.intake.plain, arrival)
 
-    async def take(self, arrival: Arrival, plain: bytes) -> Taken:
-        """A record of every piece of a request."""
+        def inflate() -> bytes:
+            if sender is not None:
+                sender.check()
+            return lane.intake.plain(arrival)
+
+        return await _in(lane.decoding, inflate)
+
+    async def take(self, arrival: Arrival, plain: bytes, sender: Sender) -> Taken:
+        """A record of every piece of a request.
+
+        Args:
+            arrival: the request.
+            plain: its body, inflated.
+            sender: charged for the records as soon as they are known, before the next request of
+                this lane is decoded: many that arrive at once are not decoded for nothing.
+
+        Raises:
+            ComeBack: the sender did not wait, or has to now.
+        """
         lane = self._lane(len(plain))
-        pieces = await _in(lane.cutting, lane.intake.cut, arrival, plain)
+        pieces = await _in(lane.cutting, _checked(sender, lane.intake.cut), arrival, plain)
 
         def decode() -> Taken:
             with self._decoders.use() as decoding:
-                return taken(arrival, pieces, decoding)
+                found = taken(arrival, pieces, decoding)
+            sender.charge(records=len(found.records))
+            return found
 
-        return await _in(lane.decoding, decode)
+        return await _in(lane.decoding, _checked(sender, decode))
 
     def close(self) -> None:
         """Stop the workers; nothing is under way any more."""
@@ -154,6 +179,16 @@ class Decoders:
         decoding = Decoding(self._many)
         decoding.expect(WORTH)
         return decoding
+
+
+def _checked(sender: Sender, work: Callable[P, T]) -> Callable[P, T]:
+    """The same, for a sender that waited as it was told by the time its turn comes."""
+
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        sender.check()
+        return work(*args, **kwargs)
+
+    return checked
 
 
 async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *args: Any) -> T:

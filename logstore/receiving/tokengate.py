@@ -84,6 +84,16 @@ class Admitted:
         """The word its records' source is made from."""
         return self._token.source
 
+    def check(self) -> None:
+        """See whether the token's records are looked at.
+
+        Raises:
+            ComeBack: 429 with the seconds that are left of those it was told to wait.
+        """
+        early = self._meter.early(self._clock())
+        if early:
+            raise ComeBack(429, "rate", "this token was told to come back later", early)
+
     def charge(self, *, records: int = 0, size: int = 0) -> None:
         """Count a request against the token's limits.
 

@@ -112,3 +112,37 @@ def test_a_refund_fills_no_bucket_beyond_its_brim() -> None:
     meter.refund(records=20, size=20)
     assert meter.charge(60, records=50, size=50) == 0
     assert meter.charge(60, records=1) == meter.charge(60, size=1) == 1
+
+
+def test_who_was_sent_away_for_its_records_is_not_looked_at_before_the_time_it_was_told() -> None:
+    meter = Meter(Rate(records_per_s=10, bytes_per_s=10), 100)
+    assert meter.early(100) == 0
+    assert meter.charge(100, records=50) == 0
+    assert meter.charge(100, records=12) == 2
+    assert [meter.early(at) for at in (100, 100.5, 101, 101.9, 102)] == [2, 2, 1, 1, 0]
+    assert meter.charge(102, records=12) == 0
+    assert meter.charge(102, size=60) == 0
+    assert meter.charge(102, size=60) == 6  # which is known before anything is decoded
+    assert meter.early(102) == 0
+
+
+def test_who_comes_meanwhile_moves_nobodys_time() -> None:
+    meter = Meter(Rate(records_per_s=10), 0)
+    assert meter.charge(0, records=50) == 0
+    assert meter.charge(0, records=12) == 2
+    assert meter.charge(0, records=500) == 5  # they were on their way when the first one was told
+    assert meter.charge(0, records=1) == 2
+    assert meter.early(1) == 1
+    assert meter.early(2) == 0
+
+
+@given(rates, st.floats(0, 1e9), steps)
+def test_who_waits_as_told_is_looked_at(
+    rate: int, now: float, asked: list[tuple[float, int]]
+) -> None:
+    meter = Meter(Rate(records_per_s=rate), now)
+    for pause, cost in asked:
+        now += pause
+        told = meter.early(now) or meter.charge(now, records=cost)
+        assert told <= MAX_WAIT_S
+        assert meter.early(now + told) == 0

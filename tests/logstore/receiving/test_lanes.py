@@ -8,12 +8,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 from support.serving import spans
 from support.waiting import until
 
 from logstore.capture import decodepool
 from logstore.receiving import lanes
 from logstore.receiving.arriving import Arrival
+from logstore.receiving.gate import OpenGate
 from logstore.receiving.intake import Taken
 from logstore.receiving.lanes import LARGE, Decoders, Lanes
 from logstore.receiving.limits import Limits
@@ -21,10 +23,12 @@ from logstore.receiving.limits import Limits
 TWO = Limits(decoders=2)
 """Whatever machine this is."""
 
+ANYBODY = OpenGate().admit(Headers(), "write")
+
 
 def taken(under: Lanes, arrival: Arrival) -> Taken:
     async def both() -> Taken:
-        return await under.take(arrival, await under.plain(arrival))
+        return await under.take(arrival, await under.plain(arrival), ANYBODY)
 
     return asyncio.run(both())
 
@@ -52,7 +56,7 @@ def test_a_small_request_is_answered_while_a_huge_one_is_being_decoded() -> None
 
     async def send(under: Lanes, name: str, body: bytes) -> None:
         arrival = Arrival("records", "live/test", body)
-        found = await under.take(arrival, await under.plain(arrival))
+        found = await under.take(arrival, await under.plain(arrival), ANYBODY)
         assert not found.unreadable
         done.append(name)
 

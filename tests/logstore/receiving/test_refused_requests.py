@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+import gzip
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,15 +20,20 @@ from support.inside import inside
 from support.serving import PROTOBUF, spans
 from support.stores import TestStore, chat
 
+from logstore.capture.decodepool import Decoding
+from logstore.capture.items import Bad, Item
 from logstore.capture.registry import DECODERS
 from logstore.errors import UsageError
 from logstore.formats import body as bodies
 from logstore.formats.body import Body
 from logstore.formats.record import INTERACTION, Record
-from logstore.receiving import tokenfile
+from logstore.receiving import lanes, tokenfile
+from logstore.receiving.arriving import Arrival
 from logstore.receiving.buckets import Rate
 from logstore.receiving.evidence import refused
 from logstore.receiving.gate import Sender, billed
+from logstore.receiving.intake import Intake, Taken
+from logstore.receiving.limits import Limits
 from logstore.receiving.refusals import ComeBack, NotTaken
 from logstore.receiving.tokenfile import TokenBook
 from logstore.receiving.tokengate import TokenGate
@@ -87,11 +96,13 @@ def test_content_that_is_no_body_is_kept_as_it_is() -> None:
     assert bodies.parse(kept.content).raw == b"\xff\xff"
 
 
-def _sender(folder: Path, rate: Rate) -> tuple[TokenGate, dict[str, str]]:
-    """A gate whose clock stands, and the headers of the one sender it knows."""
+def _sender(
+    folder: Path, rate: Rate, clock: Callable[[], float] = lambda: 100.0
+) -> tuple[TokenGate, dict[str, str]]:
+    """A gate, whose clock stands unless told otherwise, and the headers of the sender it knows."""
     path = folder / "tokens"
     _, text = tokenfile.add(path, Wish("gateway", "gateway", rate=rate), _untold)
-    gate = TokenGate(TokenBook(path), clock=lambda: 100.0)
+    gate = TokenGate(TokenBook(path), clock=clock)
     return gate, {**PROTOBUF, "authorization": f"Bearer {text}"}
 
 
@@ -113,6 +124,87 @@ async def test_a_request_with_too_many_records_does_not_pay_for_its_bytes(tmp_pa
             assert await post("/v1/traces", spans(5, first=first).SerializeToString()) == 429
         assert await post("/v1/metrics", counted.SerializeToString()) == 200
         assert await post("/v1/metrics", counted.SerializeToString()) == 429
+
+
+@dataclass
+class _Work:
+    """Requests that were inflated, and that were decoded."""
+
+    inflated: int = 0
+    decoded: int = 0
+
+    def watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        inflate, decode = Intake.plain, lanes.taken
+
+        def inflating(intake: Intake, arrival: Arrival) -> bytes:
+            self.inflated += 1
+            return inflate(intake, arrival)
+
+        def decoding(arrival: Arrival, cut: list[Item | Bad], by: Decoding) -> Taken:
+            self.decoded += 1
+            return decode(arrival, cut, by)
+
+        monkeypatch.setattr(Intake, "plain", inflating)
+        monkeypatch.setattr(lanes, "taken", decoding)
+
+
+async def test_a_batch_sent_again_before_its_time_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    gate, headers = _sender(tmp_path, Rate(records_per_s=2), lambda: now)
+    headers["content-encoding"] = "gzip"
+    work = _Work()
+    async with inside(tmp_path, gate=gate) as running:
+
+        async def post(first: int) -> tuple[int, str | None]:
+            body = gzip.compress(spans(7, first=first).SerializeToString())
+            sent = await running.client.post("/v1/traces", content=body, headers=headers)
+            return sent.status_code, sent.headers.get("retry-after")
+
+        work.watch(monkeypatch)
+        assert await post(10) == (200, None)
+        assert await post(20) == (429, "2")
+        assert work == _Work(2, 2)
+        for _ in range(20):
+            assert await post(20) == (429, "2")
+        now += 1.25
+        assert await post(20) == (429, "1")
+        assert work == _Work(2, 2)
+        now += 0.75  # which is what it was told
+        assert await post(20) == (200, None)
+        assert work == _Work(3, 3)
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+async def test_what_was_let_in_together_is_not_all_read_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    gate, headers = _sender(tmp_path, Rate(records_per_s=2, bytes_per_s=10**6))
+    headers["content-encoding"] = encoding
+    work = _Work()
+    limits = Limits(min_free_bytes=0, decoders=0)
+    async with inside(tmp_path, limits=limits, gate=gate) as running:
+
+        async def post(first: int) -> int:
+            body = spans(9, first=first).SerializeToString()
+            content = gzip.compress(body) if encoding else body
+            sent = await running.client.post("/v1/traces", content=content, headers=headers)
+            return sent.status_code
+
+        assert await post(10) == 200
+        work.watch(monkeypatch)
+        hold = threading.Event()
+        lane = running.endpoint._lanes._small
+        for pool in (lane.cutting, lane.decoding):
+            pool.submit(hold.wait, 30)  # until all of them are there
+        sent = [asyncio.create_task(post(first)) for first in range(100, 400, 10)]
+        await running.until(lambda: running.endpoint.backlog.requests == len(sent))
+        await asyncio.sleep(0.1)
+        hold.set()
+        assert await asyncio.gather(*sent) == [429] * len(sent)
+        assert work.decoded == 1
+        assert gate.admit(Headers(headers), "write")._meter._bytes._level >= 5 * 10**6 - 10**4
 
 
 def _charged(sender: Sender, error: Exception) -> None:

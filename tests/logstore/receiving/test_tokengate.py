@@ -90,6 +90,31 @@ def test_all_requests_of_a_token_share_its_limits_and_others_do_not(path: Path) 
     gate.admit(bearer(slow), "write").charge(records=6)
 
 
+def test_only_the_token_that_was_told_to_wait_has_to_and_no_longer_than_it_was_told(
+    path: Path,
+) -> None:
+    clock = Clock()
+    _, slow = tokenfile.add(path, Wish("slow", "x", rate=Rate(records_per_s=2)), untold)
+    _, other = tokenfile.add(path, Wish("other", "x", rate=Rate(records_per_s=2)), untold)
+    book = TokenBook(path)
+    gate = TokenGate(book, clock=clock)
+    sender = gate.admit(bearer(slow), "write")
+    sender.check()
+    sender.charge(records=10)
+    with pytest.raises(ComeBack):
+        sender.charge(records=6)
+    book.reload()
+    for pause, left in ((0, 3), (1.5, 2), (1, 1)):
+        clock.now += pause
+        with pytest.raises(ComeBack) as caught:
+            gate.admit(bearer(slow), "write").check()
+        assert (caught.value.status, caught.value.retry_after) == (429, left)
+        gate.admit(bearer(other), "write").check()
+    clock.now = 103
+    gate.admit(bearer(slow), "write").check()
+    gate.admit(bearer(slow), "write").charge(records=6)
+
+
 async def test_metrics_tell_how_many_tokens_are_about_to_end_and_name_none(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     now = tokenfile._now_us()
