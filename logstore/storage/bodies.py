@@ -85,12 +85,25 @@ class SegmentBodies:
         self._context = context
         self._keys = keys
 
-    def read(self, first: int, end: int) -> Iterator[tuple[int, bytes | Unreadable]]:
-        """(index, nonce32 || content or why not) of the bodies in a range, block by block."""
+    def read(
+        self, first: int, end: int, only: frozenset[int] | None = None
+    ) -> Iterator[tuple[int, bytes | Unreadable]]:
+        """(index, nonce32 || content or why not) of the bodies in a range, block by block.
+
+        Args:
+            first: of the range.
+            end: behind its last record.
+            only: open no block that holds none of these.
+        """
         for group in range(self._file.metadata.num_row_groups):
             table = self._file.read_row_group(group, columns=["part", "keys", "indexes"])
             rows = table.to_pylist()
-            wanted = [n for n, row in enumerate(rows) if _touches(row["indexes"], first, end)]
+            wanted = [
+                n
+                for n, row in enumerate(rows)
+                if _touches(row["indexes"], first, end)
+                and (only is None or not only.isdisjoint(row["indexes"]))
+            ]
             if not wanted:
                 continue
             column = self._file.read_row_group(group, columns=["block"]).column("block")

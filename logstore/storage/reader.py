@@ -16,38 +16,29 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from logstore.disk import Disk, read_plain
 from logstore.errors import CannotJudge, NotFound, TamperingFound
-from logstore.formats.blocks import BlockContext
 from logstore.formats.body import Body
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.columns import schema, table
 from logstore.formats.leaf import Leaf, parse
 from logstore.formats.merkle import EMPTY_ROOT, Frontier
-from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
+from logstore.formats.pins import SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
 from logstore.storage.blobs import Blobs, LocalBlobs
-from logstore.storage.bodies import (
-    ABSENT,
-    NO_BODY,
-    Opened,
-    SegmentBodies,
-    Unreadable,
-    check,
-    key_problem,
-    parsed,
-)
+from logstore.storage.bodies import Opened, Unreadable, parsed
+from logstore.storage.content import Content
 from logstore.storage.cosigned import CosignedShelf
 from logstore.storage.logfile import MAX_LOG_FILE, LogFile, parse_log_file
 from logstore.storage.seal import Seal, check_seal, parse_seal
-from logstore.storage.supplementbodies import SupplementBodies
 from logstore.storage.tail import Tail
 from logstore.storage.verifiedfiles import VerifiedFiles
 from logstore.storage.wal import wal_files
@@ -303,62 +294,43 @@ class LogReader:
         Raises:
             CannotJudge: the reader was opened without a key store.
         """
+        end = min(first + count, self.size)
+        for low, high, opened in self._content().parts(first, end):
+            for index, raw in enumerate(self.leaves(low, high - low), low):
+                leaf = parse(raw)
+                yield index, leaf, raw, opened(leaf)
+
+    def contents_of(self, leaves: Sequence[Leaf]) -> Iterator[tuple[Leaf, Body | Unreadable]]:
+        """Bodies of chosen records, or why not.
+
+        Of other records only that is decrypted which shares a block or a group commit with them.
+
+        Args:
+            leaves: of the records, in the order of the log.
+
+        Raises:
+            CannotJudge: the reader was opened without a key store.
+        """
+        if not leaves:
+            return
+        chosen = deque(leaves)
+        only = frozenset(leaf.index for leaf in leaves)
+        for _, high, opened in self._content().parts(leaves[0].index, leaves[-1].index + 1, only):
+            while chosen and chosen[0].index < high:
+                leaf = chosen.popleft()
+                yield leaf, parsed(opened(leaf))
+
+    def _content(self) -> Content:
+        """What opens content.
+
+        Raises:
+            CannotJudge: the reader was opened without a key store.
+        """
         if self.keys is None:
             raise CannotJudge(
                 "content needs the key store", todo="Give the passphrase; see `aircon --help`."
             )
-        end = min(first + count, self.size)
-        more = SupplementBodies(
-            self.origin, self.supplements, self.keys, (first, end), self._if_here
-        )
-        for pin in self.pins_in(first, end):
-            low, high = max(first, pin.first), min(end, pin.end)
-            bodies = self._segment_bodies(pin, low, high, self.keys)
-            yield from self._matched((low, high), bodies, more, ABSENT if pin.body else NO_BODY)
-        if end > self.tail.first:
-            low = max(first, self.tail.first)
-            unsealed: dict[int, bytes | Unreadable] = {}
-            unsealed.update(self.tail.bodies(low, end, self.keys))
-            yield from self._matched((low, end), unsealed, more, ABSENT)
-
-    def _segment_bodies(
-        self, pin: SegmentPin, low: int, high: int, keys: KeyStore
-    ) -> dict[int, bytes | Unreadable]:
-        if pin.body is None:
-            return {}
-        context = BlockContext(self.origin, pin.first, pin.count)
-        with self._if_here(pin.body) as path:
-            return {} if path is None else dict(SegmentBodies(path, context, keys).read(low, high))
-
-    def _if_here(self, pin: ObjectPin) -> AbstractContextManager[Path | None]:
-        return self.files.opened(pin) if self.files.present(pin) else nullcontext()
-
-    def _matched(
-        self,
-        span: tuple[int, int],
-        bodies: dict[int, bytes | Unreadable],
-        more: SupplementBodies,
-        absent: Unreadable,
-    ) -> Iterator[tuple[int, Leaf, bytes, Opened]]:
-        low, high = span
-        for index, raw in enumerate(self.leaves(low, high - low), low):
-            leaf = parse(raw)
-            body = bodies.get(index)
-            if leaf.body is None:
-                opened: Opened = NO_BODY
-            elif isinstance(body, bytes):
-                opened = self._allowed(leaf) or check(leaf, body)
-            else:
-                opened = body or self._allowed(leaf) or absent
-            if isinstance(opened, Unreadable) and leaf.body is not None:
-                opened = more.find(leaf, opened)
-            yield index, leaf, raw, opened
-
-    def _allowed(self, leaf: Leaf) -> Unreadable | None:
-        """Unsealed content lies under the WAL key; its subjects' keys decide all the same."""
-        if self.keys is None or leaf.body is None:
-            return None
-        return key_problem(self.keys, leaf.body.keys)
+        return Content(self, self.keys)
 
 
 def log_files(store: Path) -> list[LogFile]:

@@ -113,12 +113,23 @@ class Tail:
         self._searched = len(self.leaves)
         return self._supplements
 
-    def bodies(self, first: int, end: int, keys: KeyStore) -> dict[int, bytes]:
-        """nonce32 || content of the records in a range that have bodies."""
+    def bodies(
+        self, first: int, end: int, keys: KeyStore, only: frozenset[int] | None = None
+    ) -> dict[int, bytes]:
+        """nonce32 || content of the records in a range that have bodies.
+
+        Args:
+            first: of the range.
+            end: behind its last record.
+            keys: opens them.
+            only: open no group commit that holds none of these.
+        """
         found: dict[int, bytes] = {}
         sealers: dict[int, Sealer] = {}
         for wal_first, group in self._groups:
             if group.first >= end or group.end <= first:
+                continue
+            if only is not None and only.isdisjoint(range(group.first, group.end)):
                 continue
             if wal_first not in sealers:
                 try:
