@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from logstore.capture.importreport import FileReport, ImportReport
     from logstore.storage.log import Log
     from logstore.storage.places import Places
-    from logstore.storage.reader import LogReader
 
 COLUMNS = (
     Column("file", most=50),
@@ -62,17 +61,13 @@ def import_paths(
     """
     from logstore.capture.importing import import_files
     from logstore.capture.importstate import ImportState
+    from logstore.capture.recalling import Recalling
 
     if store.keys is None:
         raise UsageError("an import needs the key store")
     key = store.keys.purpose_key("imports")
     journal = store.places.keys / "imports"
-    state = ImportState(
-        journal,
-        key,
-        lambda source: last_seq(store.reader, source),
-        lambda source: places(store.reader, source),
-    )
+    state = ImportState(journal, key, Recalling(store.reader))
     progress = Progress("importing", "records")
 
     def on_progress(done: int, total: int | None, records: int) -> None:
@@ -111,30 +106,6 @@ def completing(log: Log, fetch_from: Iterable[str]) -> Iterator[Log | Completing
 
     with Fetcher(AllowList(locations)) as fetcher:
         yield CompletingLog(log, fetcher)
-
-
-def last_seq(reader: LogReader, source: str) -> int | None:
-    """The highest sequence number that a log holds for a source; None when it holds none."""
-    return max(places(reader, source), default=None)
-
-
-def places(reader: LogReader, source: str) -> dict[int, int]:
-    """Indexes of the records that a log holds of a source, by their sequence number."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    from logstore.formats.leaf import parse
-
-    reader.refresh()
-    tail = enumerate(map(parse, reader.tail.leaves), reader.tail.first)
-    found = {leaf.seq: at for at, leaf in tail if leaf.source == source and leaf.seq is not None}
-    for pin in reader.pins:
-        with reader.index(pin) as path:
-            wanted = pc.field("source") == source
-            chosen = pq.read_table(path, columns=["seq", "index"], filters=wanted)
-        pairs = zip(*(chosen.column(name).to_pylist() for name in ("seq", "index")), strict=True)
-        found |= {seq: index for seq, index in pairs if seq is not None}
-    return found
 
 
 def report_rows(report: ImportReport) -> Iterator[tuple[object, ...]]:

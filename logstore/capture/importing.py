@@ -12,7 +12,8 @@ Rules of this file:
 4. A file in which nothing is recognised is reported and leaves no record.
 5. Who becomes known later in a file names earlier records of it too, with ``subject.linked``
    records (`linking`), which take no number. A resumed import looks up where the records that are
-   durable already stand, and may say of some once more whose they are.
+   durable already stand and which of them are named already: none is named twice. Of a file that
+   grew, the newest records from before are read back (`recalling`).
 6. Pieces may be decoded in worker processes (`decodepool`); nothing above depends on it.
 
 A JSON array that grew is a new file to us, since its closing bracket moved: its interactions are
@@ -24,13 +25,11 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
-
-import msgspec
 
 from logstore.capture.beside import Folder
 from logstore.capture.decodepool import Decoding
@@ -40,8 +39,10 @@ from logstore.capture.inflating import compression_of, inflated
 from logstore.capture.items import Bad, Item
 from logstore.capture.linking import Linker, Sighting
 from logstore.capture.records import to_rejected
+from logstore.capture.rejectslisting import RejectsListing
 from logstore.capture.sources import files_of
 from logstore.capture.splitting import Position, split
+from logstore.errors import AirconError
 from logstore.formats import body as bodies
 from logstore.formats.record import INTERACTION, LINKED, Receipt, Record, Refusal
 
@@ -112,6 +113,7 @@ class _Run:
         self.bodies: set[Path] = set()
         self.decoding = Decoding()
         self.linker = Linker(_BY)
+        self.linked_sources: set[str] = set()
         self._log = log
         self._state = state
         self._rejects_dir = rejects_dir
@@ -231,7 +233,9 @@ class _Span:
         self._flying: deque[_Flying] = deque()
         self._links: deque[Record] = deque()
         self._places = run.state.places(mark) if self._durable is not None else {}
-        self._listing: BinaryIO | None = None
+        self._recalled = 0
+        self._linked_before = run.state.linked(mark) if self._places else ()
+        self._listing = RejectsListing(run.rejects_dir, mark.token, report.path)
 
     def run(self, source: BinaryIO, done: Callable[[], int]) -> None:
         mark, report = self._mark, self._report
@@ -248,11 +252,11 @@ class _Span:
         report.source = mark.token
         if self._folder is not None:
             self._run.state.begin(mark)
+            self._recall()
         try:
             self._append(chain(sample, pieces), done)
         finally:
-            if self._listing is not None:
-                self._listing.close()
+            self._listing.close()
         if self._run.decoding.lost and not report.note:
             report.note = (
                 "A process that decoded it died; the rest was decoded without. Nothing is missing."
@@ -297,7 +301,24 @@ class _Span:
             pass
         self._run.progress(stored, done())
 
+    def _recall(self) -> None:
+        """Know what the file told when it was shorter, unless this run took that in itself."""
+        if self._mark.token in self._run.linked_sources:
+            return
+        self._run.linked_sources.add(self._mark.token)
+        try:
+            for seen in self._run.state.earlier(self._mark):
+                self._recalled += 1
+                self._links.extend(self._run.linker.stored([seen]))
+        except AirconError as error:  # what is new is taken all the same
+            self._report.note = (
+                "Its earlier records can not be read back, so none of them is given to somebody"
+                f" whom only its new lines name: {error.what}"
+            )
+
     def _saw(self, sighting: Sighting, index: int) -> None:
+        if index in self._linked_before:
+            sighting = sighting._replace(unnamed=False)
         self._links.extend(self._run.linker.stored([(sighting, index)]))
 
     def _linked(self) -> Iterator[Record]:
@@ -307,7 +328,8 @@ class _Span:
 
     def _records(self, pieces: Iterable[Item | Bad]) -> Iterator[Record]:
         """Every record of the span that is not durable yet, made only when it is taken."""
-        yield from self._system("import.started", {}, self._about())
+        recalled = {"recalled": self._recalled} if self._recalled else {}
+        yield from self._system("import.started", recalled, self._about())
         token = self._mark.token
         durable = -1 if self._durable is None else self._durable
         for found in self._run.decoding.records(pieces, source=token, by=_BY, seq=self._seq):
@@ -332,7 +354,7 @@ class _Span:
         yield from self._system("import.finished", {**counts, "formats": sorted(self._counts)}, {})
 
     def _system(
-        self, kind: str, clear: dict[str, object], note: dict[str, object]
+        self, kind: str, clear: Mapping[str, object], note: dict[str, object]
     ) -> Iterator[Record]:
         seq = self._seq
         self._seq = seq + 1
@@ -358,28 +380,10 @@ class _Span:
         report.rejected += 1
         if len(report.refused) < MAX_LISTED:
             report.refused.append(Refused(where, reason))
-        if self._listing is None:
-            self._listing = self._open_listing()
-        self._listing.write(_listed(where, reason))
-
-    def _open_listing(self) -> BinaryIO:
-        folder = self._run.rejects_dir
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{self._mark.token.replace('/', '-')}.rejects"
-        self._report.rejects = path
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        listing = os.fdopen(descriptor, "ab")
-        if listing.tell() == 0:
-            listing.write(_listed("file", self._report.path))
-        return listing
+        report.rejects = self._listing.add(where, reason)
 
 
 _BY = "aircon"
-
-
-def _listed(where: str, said: str) -> bytes:
-    """One line of a listing: a JSON array, so that no file name can forge another line."""
-    return msgspec.json.encode([where, said]) + b"\n"
 
 
 def _size(path: Path) -> int:

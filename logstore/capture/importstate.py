@@ -19,14 +19,17 @@ import contextlib
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 import msgspec
 
 from logstore.errors import KeyUnavailable, NotDurable, TamperingFound
+
+if TYPE_CHECKING:
+    from logstore.capture.linking import Sighting
 
 MAX_FRAME = 64 * 1024
 """Longest frame in bytes."""
@@ -84,31 +87,43 @@ class Plan:
     start: Mark | None = None
 
 
+class Held(Protocol):
+    """What a log holds of the sources of imports; `logstore.capture.recalling` asks a real one."""
+
+    def last_seq(self, source: str) -> int | None:
+        """The highest sequence number it holds for a source, None for none."""
+        ...
+
+    def places(self, source: str) -> Mapping[int, int]:
+        """Where records of a source stand: indexes by sequence number."""
+        ...
+
+    def linked(self, source: str) -> Collection[int]:
+        """Indexes of its records that links name already."""
+        ...
+
+    def earlier(self, source: str, before: int) -> Iterable[tuple[Sighting, int]]:
+        """What the newest of its records below a sequence number told about people."""
+        ...
+
+
 class ImportState:
     """The journal of one store.
 
     Args:
         path: directory of the journal; created with mode 0700.
         key: 32 bytes, kept for this purpose.
-        last_seq: tells the highest sequence number the log holds for a source, None for none.
-        places: tells where its records stand: indexes by sequence number.
+        held: tells what the log holds already; None for a log that holds nothing of imports.
 
     Raises:
         KeyUnavailable: the journal was written with another key.
         TamperingFound: a frame before the last was changed.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        key: bytes,
-        last_seq: Callable[[str], int | None] = lambda _: None,
-        places: Callable[[str], Mapping[int, int]] = lambda _: {},
-    ) -> None:
+    def __init__(self, path: Path, key: bytes, held: Held | None = None) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self._last_seq = last_seq
-        self._places = places
+        self._held = held
         self._digest_key = hmac.digest(key, b"aircon/imports/digest/v1", "sha256")
         self._aead = AESGCM(hmac.digest(key, b"aircon/imports/frames/v1", "sha256"))
         self._known: dict[str, _Known] = {}
@@ -154,15 +169,31 @@ class ImportState:
 
     def durable(self, mark: Mark) -> int | None:
         """The last number of a span's source that the log holds; it is asked only when resuming."""
-        known = self._known.get(mark.token)
-        if known is not None and known.begun == mark:
-            return self._last_seq(mark.token)
+        if self._is_resumed(mark):
+            return None if self._held is None else self._held.last_seq(mark.token)
         return mark.seq - 1 if mark.seq else None
 
     def places(self, mark: Mark) -> Mapping[int, int]:
         """Indexes by sequence number of what the log holds of a span that is resumed."""
+        if self._held is None or not self._is_resumed(mark):
+            return {}
+        return self._held.places(mark.token)
+
+    def linked(self, mark: Mark) -> Collection[int]:
+        """Indexes of what links name already of the source of a span that is resumed."""
+        if self._held is None or not self._is_resumed(mark):
+            return ()
+        return self._held.linked(mark.token)
+
+    def earlier(self, mark: Mark) -> Iterable[tuple[Sighting, int]]:
+        """What the newest records before a span told about people, where its file has grown."""
+        if self._held is None or not mark.seq:
+            return ()
+        return self._held.earlier(mark.token, mark.seq)
+
+    def _is_resumed(self, mark: Mark) -> bool:
         known = self._known.get(mark.token)
-        return self._places(mark.token) if known is not None and known.begun == mark else {}
+        return known is not None and known.begun == mark
 
     def begin(self, mark: Mark) -> None:
         """Journal that a span begins; on disk when this returns."""

@@ -6,7 +6,11 @@ the evidence bytes and the identity resolved at capture, all as the source spell
 
 from __future__ import annotations
 
-from logstore.capture.interaction import Interaction, Subject
+from collections.abc import Mapping
+
+import msgspec
+
+from logstore.capture.interaction import Assurance, Interaction, Subject
 from logstore.capture.items import Bad, Context, Item
 from logstore.formats import body as bodies
 from logstore.formats.body import Body
@@ -153,6 +157,25 @@ def clear_candidates(found: Interaction) -> dict[str, object]:
     for name, sampled in params.items():
         facts[_PARAMS.get(name, name)] = sampled
     return facts
+
+
+class _Joined(msgspec.Struct):
+    """As `_context_note` writes it."""
+
+    subjects: list[tuple[str, str, Assurance]] = []
+    session: str | None = None
+    conversation: str | None = None
+    actor: str | None = None
+
+
+def joined_context(note: Mapping[str, object]) -> Context | None:
+    """The identity that was joined when a record was taken, from its body's note; None for none."""
+    try:
+        said = msgspec.convert(note["context"], _Joined)
+    except (KeyError, msgspec.ValidationError):
+        return None
+    people = tuple(Subject(*each) for each in said.subjects)
+    return Context(people, said.session, said.conversation, said.actor)
 
 
 _NO_CONTEXT = Context()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
+from logstore.capture.linking import Sighting
 from logstore.errors import KeyDestroyed, NotDurable
 from logstore.formats import body as bodies
 from logstore.formats.body import Body
-from logstore.formats.record import Receipt, Record, Refusal
+from logstore.formats.record import LINKED, Receipt, Record, Refusal
 
 
 class MemoryLog:
@@ -43,6 +44,14 @@ class MemoryLog:
             for at, r in enumerate(self.records)
             if r.source == source and r.seq is not None
         }
+
+    def linked(self, source: str) -> set[int]:
+        links = [r.clear["records"] for r in self.of_kind(LINKED) if r.source == source]
+        return {index for listed in links if isinstance(listed, list) for index in listed}
+
+    def earlier(self, source: str, before: int) -> list[tuple[Sighting, int]]:
+        """It remembers nothing of what was told; stores do."""
+        return []
 
     def of_kind(self, kind: str) -> list[Record]:
         return [record for record in self.records if record.kind == kind]

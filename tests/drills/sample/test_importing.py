@@ -109,7 +109,7 @@ def test_importing_the_folder_takes_every_entry_and_names_every_broken_line(
     sample, tmp_path: Path
 ) -> None:
     log = MemoryLog()
-    state = ImportState(tmp_path / "state", bytes(32), log.last_seq)
+    state = ImportState(tmp_path / "state", bytes(32), log)
     report = import_files(log, [sample.root], state=state, rejects_dir=tmp_path / "rejects")
     assert report.taken == sample.manifest.entries
     calls = sum(entry.interactions for entry in sample.manifest.files)
@@ -131,7 +131,7 @@ def test_importing_the_folder_takes_every_entry_and_names_every_broken_line(
 def test_a_second_import_of_the_folder_knows_all_of_it(sample, tmp_path: Path) -> None:
     log = MemoryLog()
     for expected in (sample.manifest.entries, 0):
-        state = ImportState(tmp_path / "state", bytes(32), log.last_seq)
+        state = ImportState(tmp_path / "state", bytes(32), log)
         report = import_files(log, [sample.root], state=state, rejects_dir=tmp_path / "rejects")
         state.close()
         assert report.taken == expected
@@ -142,7 +142,7 @@ def test_a_second_import_of_the_folder_knows_all_of_it(sample, tmp_path: Path) -
 def test_an_empty_file_is_nothing_to_worry_about(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     log = MemoryLog()
-    state = ImportState(tmp_path / "state", bytes(32), log.last_seq)
+    state = ImportState(tmp_path / "state", bytes(32), log)
     report = import_files(log, [tmp_path / "empty.jsonl"], state=state, rejects_dir=tmp_path / "r")
     assert [file.status for file in report.files] == ["empty"]
     assert (report.taken, report.rejected) == (0, 0)

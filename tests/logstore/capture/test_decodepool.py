@@ -265,7 +265,7 @@ class Desk:
             file.write(b"{broken\n")
 
     def run(self, on_progress: Callable[[int, int | None, int], None]) -> FileReport:
-        with closing(ImportState(self.home / "state", bytes(32), self.log.last_seq)) as state:
+        with closing(ImportState(self.home / "state", bytes(32), self.log)) as state:
             (report,) = import_files(
                 self.log,
                 [self.path],

@@ -40,7 +40,7 @@ class Desk:
         self.open()
 
     def open(self) -> None:
-        self.state = ImportState(self.home / "state", KEY, self.log.last_seq)
+        self.state = ImportState(self.home / "state", KEY, self.log)
 
     def run(self, *paths: Path | str, again: bool = False) -> ImportReport:
         return import_files(
@@ -118,12 +118,12 @@ def test_a_source_is_numbered_without_a_hole(desk: Desk, source: Path) -> None:
     assert desk.log.bodies("import.started")[0].note["file"] == str(source)
 
 
-def test_the_log_is_asked_for_its_last_number_only_to_resume(desk: Desk, source: Path) -> None:
+def test_the_log_is_asked_for_its_last_number_only_to_resume(
+    desk: Desk, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
-    desk.state.close()
-    desk.state = ImportState(
-        desk.home / "state", KEY, lambda token: asked.append(token) or desk.log.last_seq(token)
-    )
+    last_seq = desk.log.last_seq
+    monkeypatch.setattr(desk.log, "last_seq", lambda token: asked.append(token) or last_seq(token))
     desk.run(source)
     with source.open("ab") as file:
         file.write(line(100))

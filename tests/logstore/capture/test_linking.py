@@ -282,7 +282,7 @@ def late_root(path: Path) -> Path:
 
 def bring_in(log_: MemoryLog, path: Path) -> None:
     home = path.parent
-    with closing(ImportState(home / "state", bytes(32), log_.last_seq, log_.places)) as state:
+    with closing(ImportState(home / "state", bytes(32), log_)) as state:
         import_files(log_, [path], state=state, rejects_dir=home / "rejects")
 
 
