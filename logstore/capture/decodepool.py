@@ -6,31 +6,26 @@ Rules of this file:
 2. Workers are started only for an import of `WORTH` bytes or more, and nobody waits for them:
    until one is ready, and for whatever a worker cannot answer, this process decodes itself.
 3. A worker that dies takes nothing with it. Its items are decoded here, and so is all that
-   follows; `Decoding.lost` says so.
+   follows; `Decoding.lost` says so. One that was ended because it took too long is replaced: what
+   another one takes too long for as well is no record.
 4. Memory is bounded: a few chunks of `CHUNK` bytes and one more item are under way at a time.
 
-Workers are plain child processes that run `decodeworker` and import nothing of the caller's
-program: neither threads (fork) nor a script without a ``__main__`` guard (spawn) matter.
+Who has other rules for its workers brings a `Pool` of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from io import FileIO
 from itertools import count, repeat
 from queue import SimpleQueue
+from typing import Protocol
 
-import msgspec
-
-from logstore.capture import decodeworker
-from logstore.capture.decodeworker import HELLO, Answer, Chunk
+from logstore.capture.decodeseat import PIPE, Seat
+from logstore.capture.decodeworker import Answer, Chunk
 from logstore.capture.decoding import sighted
 from logstore.capture.items import Bad, Item
 from logstore.capture.linking import Sighting
@@ -51,16 +46,6 @@ MAX_WORKERS = 3
 MAX_AHEAD = 4 * 2**20
 """Bytes under way from which no more are read, but for the item that crosses this line."""
 
-PIPE = 2**20
-"""Bytes that a pipe to a worker is asked to hold, so that it need not wait for its reader."""
-
-_PROGRAM = """\
-import sys
-sys.path[:] = sys.argv[1:]
-from logstore.capture.decodeworker import serve
-serve()
-"""
-
 Piece = Item | Bad
 Decoded = tuple[Item, tuple[Record, Sighting]] | Bad
 """An item with its record and what that tells about people, or what no record could be made of."""
@@ -74,6 +59,28 @@ def worker_count() -> int:
     return min(processors, MAX_WORKERS) if processors > 1 else 0
 
 
+class Pool(Protocol):
+    """Worker processes that answer chunks."""
+
+    @property
+    def ready(self) -> int:
+        """How many are able to; none is asked before one is."""
+        ...
+
+    @property
+    def largest(self) -> int:
+        """Most bytes of evidence in a chunk that they are asked for."""
+        ...
+
+    def submit(self, chunk: Chunk) -> Future[Answer | None]:
+        """The answer of one of them; None when nothing more is to be asked of any."""
+        ...
+
+    def close(self) -> None:
+        """Stop them."""
+        ...
+
+
 class Decoding:
     """Decodes the pieces of an import, or of what an endpoint takes. Close it in the end.
 
@@ -81,16 +88,20 @@ class Decoding:
 
     Args:
         workers: processes to start at most; None for as many as pay on this machine.
+        pool: starts so many.
 
     Attributes:
         lost: a worker died; everything after it is decoded in this process.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(
+        self, workers: int | None = None, pool: Callable[[int], Pool] | None = None
+    ) -> None:
         self.lost = False
         self._most = worker_count() if workers is None else workers
         self._seen = 0
-        self._workers: _Workers | None = None
+        self._pool = _Workers if pool is None else pool
+        self._workers: Pool | None = None
 
     def expect(self, size: int) -> None:
         """Say that `size` more bytes of sources are to come; starts workers where it pays."""
@@ -117,14 +128,16 @@ class Decoding:
 
     def _start(self) -> None:
         if self._workers is None and self._most:
-            self._workers = _Workers(self._most)
+            self._workers = self._pool(self._most)
 
     def _send(self, flight: _Flight, source: str, by: str) -> None:
         self._seen += flight.size
         if self._seen >= WORTH:
             self._start()
         workers = self._workers
-        if workers is None or self.lost or not workers.ready or flight.size > PIPE:
+        if workers is None or self.lost or not workers.ready:
+            return
+        if flight.size > workers.largest:
             return
         seqs = [seq for seq, piece in flight.numbered() if type(piece) is Item]
         items = [piece for piece in flight.pieces if isinstance(piece, Item)]
@@ -192,101 +205,39 @@ class _Workers:
 
     Attributes:
         ready: how many have said hello.
+        largest: most bytes of a chunk; what is larger would wait for the pipe.
     """
+
+    largest = PIPE
 
     def __init__(self, many: int) -> None:
         self.ready = 0
-        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        self._free: SimpleQueue[Seat] = SimpleQueue()
         self._threads = ThreadPoolExecutor(many, thread_name_prefix="decode")
-        self._all: list[_Worker] = []
-        with contextlib.suppress(OSError):  # no process to be had: this one does it all
-            for _ in range(many):
-                self._all.append(_Worker())
-        for worker in self._all:
-            self._threads.submit(self._greet, worker)
+        self._seats = [Seat() for _ in range(many)]
+        for seat in self._seats:
+            self._threads.submit(self._greet, seat)
 
     def submit(self, chunk: Chunk) -> Future[Answer | None]:
         """The answer of whichever worker is free first; None when it died."""
         return self._threads.submit(self._ask, chunk)
 
     def close(self) -> None:
-        for worker in self._all:
-            worker.kill()
+        for seat in self._seats:
+            seat.leave()
         self._threads.shutdown(cancel_futures=True)
-        for worker in self._all:
-            worker.close()
+        for seat in self._seats:
+            seat.close()
 
-    def _greet(self, worker: _Worker) -> None:
-        heard = worker.hear()
-        if heard is not None and bytes(heard) == HELLO:
-            self._free.put(worker)
+    def _greet(self, seat: Seat) -> None:
+        if seat.is_taken():
+            self._free.put(seat)
             self.ready += 1
 
     def _ask(self, chunk: Chunk) -> Answer | None:
-        worker = self._free.get()
+        seat = self._free.get()
         try:
-            return worker.ask(chunk)
+            found = seat.ask(chunk)
+            return seat.ask_apart(chunk) if found is None and seat.hung else found
         finally:
-            self._free.put(worker)
-
-
-class _Worker:
-    """One worker process and its two pipes."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _PROGRAM, *sys.path],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            process_group=0,  # Ctrl+C at the terminal reaches this process alone
-        )
-        asked, said = self._process.stdin, self._process.stdout
-        assert isinstance(asked, FileIO)
-        assert isinstance(said, FileIO)
-        self._asked, self._said = asked, said
-        _widen(self._asked)
-        _widen(self._said)
-
-    def ask(self, chunk: Chunk) -> Answer | None:
-        """Its answer; None when it is dead, or talks nonsense."""
-        try:
-            message = decodeworker.encode_chunk(chunk)
-        except (ValueError, TypeError, OverflowError):
-            return [None] * len(chunk.items)
-        try:
-            decodeworker.send(self._asked, message)
-            heard = self.hear()
-            answer = None if heard is None else decodeworker.read_answer(heard)
-        except (OSError, msgspec.MsgspecError):
-            return None
-        return answer if answer is not None and len(answer) == len(chunk.items) else None
-
-    def hear(self) -> bytearray | None:
-        """Its next message; None when it is dead."""
-        try:
-            return decodeworker.receive(self._said)
-        except OSError:
-            return None
-
-    def kill(self) -> None:
-        """End it, which also wakes whoever waits for its answer."""
-        self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        """Close its pipes, once nobody uses them."""
-        self._asked.close()
-        self._said.close()
-
-
-def _environment() -> dict[str, str]:
-    """This process's, without our own settings: a passphrase may be among them."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AIRCON_")}
-
-
-def _widen(pipe: FileIO) -> None:
-    with contextlib.suppress(OSError):  # a pipe of the usual size does too
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
+            self._free.put(seat)

@@ -8,6 +8,8 @@ Rules of this file:
    None, and the process that asked decodes that item itself.
 3. It ends when its input ends, so it never outlives the process that started it. Content passes
    through pipes only, never through a file; a crash leaves no core dump.
+4. It ends by SIGALRM when one item takes longer than `patience`: the system's own clock ends it,
+   also when it is stuck where no line of Python is run any more.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import gc
 import resource
 import signal
+from collections.abc import Callable
 from io import FileIO
 
 import msgspec
@@ -32,6 +35,12 @@ LENGTH = 4
 
 MAX_MESSAGE = 2**28
 """Longest message in bytes; whoever claims a longer one talks nonsense."""
+
+PATIENCE_S = 30.0
+"""Seconds that decoding an item may take, and more for a large one."""
+
+SLOWEST = 2**20
+"""Bytes a second: what is decoded more slowly than this is not decoded."""
 
 
 class Chunk(msgspec.Struct, array_like=True):
@@ -73,13 +82,25 @@ def read_answer(message: bytes | bytearray) -> Answer:
     return _read_answer(message)
 
 
-def answer(message: bytes | bytearray) -> bytes:
-    """What a worker answers to a chunk."""
+def patience(size: int) -> float:
+    """Seconds that it may take to decode so many bytes."""
+    return PATIENCE_S + size / SLOWEST
+
+
+def answer(message: bytes | bytearray, allow: Callable[[float], object] = lambda _: None) -> bytes:
+    """What a worker answers to a chunk.
+
+    Args:
+        message: the chunk.
+        allow: told before each step how many seconds it may take.
+    """
+    allow(patience(len(message)))
     chunk = _read_chunk(message)
-    records: Answer = [
-        sighted(item, source=chunk.source, by=chunk.by, seq=seq)
-        for item, seq in zip(chunk.items, chunk.seqs, strict=True)
-    ]
+    records: Answer = []
+    for item, seq in zip(chunk.items, chunk.seqs, strict=True):
+        allow(patience(len(item.raw)))
+        records.append(sighted(item, source=chunk.source, by=chunk.by, seq=seq))
+    allow(patience(len(message)))
     try:
         return _encoder.encode(records)
     except (ValueError, TypeError, OverflowError):
@@ -119,11 +140,19 @@ def serve() -> None:
     gc.set_threshold(50_000)  # decoded values go with their last reference, cycles are rare
     asked, said = FileIO(0, closefd=False), FileIO(1, "w", closefd=False)
     try:
+        _allow(0)  # whoever started it allowed it some time to get here
         send(said, HELLO)
         while (message := receive(asked)) is not None:
-            send(said, answer(message))
+            answered = answer(message, _allow)
+            _allow(0)
+            send(said, answered)
     except BrokenPipeError:  # nobody listens any more
         return
+
+
+def _allow(seconds: float) -> None:
+    """End this process in so many seconds; 0 for not at all."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _is_sendable(record: tuple[Record, Sighting] | str | None) -> bool:

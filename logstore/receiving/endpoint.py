@@ -82,7 +82,7 @@ class Endpoint:
         limits: bounds.
         metrics: counts.
         fetcher: gets content that records only point at; None where nothing may be fetched.
-        on_lost: told, in another thread, that a process that decodes died.
+        on_lost: told, in another thread, why a process that decodes ended, as a slug.
 
     Attributes:
         backlog: what is under way.
@@ -95,7 +95,7 @@ class Endpoint:
         limits: Limits,
         metrics: Metrics,
         fetcher: Fetcher | None = None,
-        on_lost: Callable[[], None] = lambda: None,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.writer = writer
         self.limits = limits

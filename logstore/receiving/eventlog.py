@@ -52,6 +52,6 @@ class EventLog:
         else:
             self.event("log-stopped", type=type(error).__name__, what=error.what)
 
-    def decoder_lost(self) -> None:
-        """A process that decodes died; others take its place after a while."""
-        self.event("decoder-lost")
+    def decoder_lost(self, reason: str) -> None:
+        """A process that decodes ended before its time; another one takes its place."""
+        self.event("decoder-lost", reason=reason)

@@ -80,7 +80,10 @@ async def inside(
     said: list[str] = []
     events = EventLog(said.append)
     endpoint = Endpoint(
-        Writer(opening, events.trouble), limits or Limits(min_free_bytes=0), Metrics()
+        Writer(opening, events.trouble),
+        limits or Limits(min_free_bytes=0),
+        Metrics(),
+        on_lost=events.decoder_lost,
     )
     endpoint.watch_space(base)
     doors = Doors(endpoint, gate or OpenGate(), events, StopFile(None))

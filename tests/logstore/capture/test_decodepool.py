@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 from support.memory_log import MemoryLog
+from support.poison import HANGS, poisonous
 from support.waiting import until
 
-from logstore.capture import decodepool, decodeworker
+from logstore.capture import decodepool, decodeseat, decodeworker
 from logstore.capture.beside import Folder
 from logstore.capture.decodepool import MAX_ITEMS, Decoded, Decoding, Piece
 from logstore.capture.decodeworker import HELLO, Chunk
@@ -71,7 +72,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
             super().__init__(*args, **kwargs)  # type: ignore[call-overload]
             started.append(self)
 
-    monkeypatch.setattr(decodepool.subprocess, "Popen", Watched)
+    monkeypatch.setattr(decodeseat.subprocess, "Popen", Watched)
     monkeypatch.setattr(decodepool, "worker_count", lambda: 2)
     return started
 
@@ -182,7 +183,7 @@ def w(message): send(FileIO(1, "w", closefd=False), message)
 def r(): return receive(FileIO(0, closefd=False))
 {BROKEN[story]}
 """
-    monkeypatch.setattr(decodepool, "_PROGRAM", program)
+    monkeypatch.setattr(decodeseat, "_PROGRAM", program)
     pieces: list[Piece] = [aircon_item(number) for number in range(5 * MAX_ITEMS)]
     with closing(Decoding()) as decoding:
         decoding.expect(decodepool.WORTH)
@@ -221,7 +222,7 @@ def test_little_is_read_ahead(helped: Decoding) -> None:
             read[0] += 1
             yield aircon_item(number, metadata={"x": "y" * size})
 
-    for size, count, ahead in ((10, 3000, 6 * MAX_ITEMS), (decodepool.PIPE, 12, 4)):
+    for size, count, ahead in ((10, 3000, 6 * MAX_ITEMS), (decodeseat.PIPE, 12, 4)):
         read[0] = 0
         found = helped.records(pieces(size, count), source="import/0", by="aircon", seq=0)
         given = [read[0] - number for number, _ in enumerate(found, 1)]
@@ -315,6 +316,24 @@ def test_an_interrupted_import_leaves_no_process_and_is_resumed_once(
     assert [record.seq for record in desk.log.records] == list(range(6003))
 
 
+@pytest.mark.usefixtures("children")
+def test_an_import_is_not_held_up_for_ever_by_a_line_that_its_decoder_never_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisonous(monkeypatch)
+    monkeypatch.setattr(decodepool._Workers, "__init__", _waiting(decodepool._Workers.__init__))
+    desk = Desk(tmp_path)
+    lines = desk.path.read_bytes().splitlines(keepends=True)
+    lines[3000] = aircon_item(3000, metadata={"x": HANGS}).raw + b"\n"
+    desk.path.write_bytes(b"".join(lines))
+    report = desk.run(lambda *_: None)
+    assert (report.taken, report.rejected) == (5999, 2)
+    assert not report.note
+    assert desk.response_ids() == [f"r{number}" for number in range(6000) if number != 3000]
+    (kept,) = (path for path in (tmp_path / "rejects").rglob("*") if path.is_file())
+    assert "decoder-hung" in kept.read_text()
+
+
 def _waiting(start: Callable[..., None]) -> Callable[..., None]:
     """Workers that are waited for, so that the test does not depend on who is faster."""
 
@@ -326,7 +345,7 @@ def _waiting(start: Callable[..., None]) -> Callable[..., None]:
 
 
 def test_a_worker_answers_through_an_interrupt_and_ends_with_its_input() -> None:
-    command = [sys.executable, "-I", "-c", decodepool._PROGRAM, *sys.path]
+    command = [sys.executable, "-I", "-c", decodeseat._PROGRAM, *sys.path]
     chunk = Chunk("s", "b", [3, 4], [aircon_item(3), aircon_item(4, start_us=2**70)])
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as it:
         assert isinstance(it.stdin, FileIO)
