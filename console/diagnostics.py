@@ -21,11 +21,13 @@ from console.text import one_line, safe_text
 from logstore.errors import (
     AirconError,
     CannotJudge,
+    Fenced,
     FormatError,
     KeyUnavailable,
     NotDurable,
     NotFound,
     QueryRefused,
+    StoreAway,
     TamperingFound,
     UsageError,
     WriterBusy,
@@ -39,6 +41,7 @@ BUSY = 4
 NOT_DURABLE = 5
 LINES_REFUSED = 6
 DIFFERENT = 7
+STORE_AWAY = 8
 INTERNAL = 70
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -70,7 +73,7 @@ EXIT_CODES = (
         "The answer needs something that is missing or unreadable: an anchor, a key, a file.",
     ),
     ExitCode(USAGE, "usage", "The call is wrong: an argument, a path, a query, or no terminal."),
-    ExitCode(BUSY, "busy", "Another process is writing to this log; nothing was done."),
+    ExitCode(BUSY, "busy", "Another process or machine is writing to this log; nothing was done."),
     ExitCode(NOT_DURABLE, "not-durable", "A record could not be made durable and is not stored."),
     ExitCode(
         LINES_REFUSED,
@@ -78,6 +81,11 @@ EXIT_CODES = (
         "Import: some lines could not be read and are in the rejects file; the rest is stored.",
     ),
     ExitCode(DIFFERENT, "different", "Reconcile: one source has calls that the other lacks."),
+    ExitCode(
+        STORE_AWAY,
+        "store-away",
+        "The bucket does not answer, or refuses; nothing is lost, and it can be tried again.",
+    ),
     ExitCode(INTERNAL, "internal", "A fault in aircon itself."),
     ExitCode(INTERRUPTED, "interrupted", "Stopped with Ctrl-C."),
     ExitCode(PIPE_CLOSED, "pipe-closed", "The reader of the output went away."),
@@ -93,7 +101,9 @@ _CODE_OF: tuple[tuple[type[AirconError], int], ...] = (
     (CannotJudge, CANNOT_JUDGE),
     (KeyUnavailable, CANNOT_JUDGE),
     (WriterBusy, BUSY),
+    (Fenced, BUSY),
     (NotDurable, NOT_DURABLE),
+    (StoreAway, STORE_AWAY),
 )
 
 

@@ -10,7 +10,10 @@
     │   ├── PassphraseWrong
     │   └── KeyDestroyed            destroyed on purpose; the content is gone for good
     ├── WriterBusy                  another process holds the log's writer lock (exit 4)
+    ├── Fenced                      another machine writes to this log (exit 4)
     ├── NotDurable                  the record could not be made durable; it is NOT stored (exit 5)
+    ├── StoreAway                   the bucket does not answer now; nothing is lost (exit 8)
+    │   └── StoreRefused            the bucket says no, until somebody changes something
     └── QueryRefused                SQL outside the read-only subset, or over its limits (exit 3)
 
 Exit codes are mapped at the edge only, in `console.diagnostics`; the table there is the API.
@@ -75,8 +78,20 @@ class WriterBusy(AirconError):
     """Another process holds the log's writer lock."""
 
 
+class Fenced(AirconError):
+    """Another machine writes to this log; this one must not go on."""
+
+
 class NotDurable(AirconError):
     """The record could not be made durable and must be treated as not stored."""
+
+
+class StoreAway(AirconError):
+    """The bucket does not answer now; what was asked can be asked again, and nothing is lost."""
+
+
+class StoreRefused(StoreAway):
+    """The bucket answers, and will say no again until a person changes something."""
 
 
 class QueryRefused(AirconError):

@@ -33,6 +33,7 @@ def test_the_codes_of_the_error_tree_are_what_its_drawing_says() -> None:
         errors.UsageError: 3, errors.NotFound: 3, errors.FormatError: 1, errors.TamperingFound: 1,
         errors.CannotJudge: 2, errors.KeyUnavailable: 2, errors.PassphraseWrong: 2,
         errors.KeyDestroyed: 2, errors.WriterBusy: 4, errors.NotDurable: 5, errors.QueryRefused: 3,
+        errors.Fenced: 4, errors.StoreAway: 8, errors.StoreRefused: 8,
     }  # fmt: skip
     assert {kind: diagnostics.exit_code(kind("x")) for kind in expected} == expected
     assert set(expected) | {errors.AirconError} >= set(TREE) - _later_additions()
@@ -42,7 +43,7 @@ def _later_additions() -> set[type[errors.AirconError]]:
     """Subclasses of listed errors inherit their code; only new branches need a row."""
     listed = (errors.UsageError, errors.NotFound, errors.FormatError, errors.TamperingFound,
               errors.CannotJudge, errors.KeyUnavailable, errors.WriterBusy, errors.NotDurable,
-              errors.QueryRefused)  # fmt: skip
+              errors.QueryRefused, errors.Fenced, errors.StoreAway)  # fmt: skip
     return {kind for kind in TREE if issubclass(kind, listed)}
 
 

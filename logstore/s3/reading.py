@@ -1,0 +1,213 @@
+"""What may be read of a bucket: everything is asked for by version, so nothing laid on top is seen.
+
+Reads are bounded by what the caller expects: a server's word about a size decides nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from logstore.errors import StoreRefused, TamperingFound
+from logstore.s3 import failures, versions
+from logstore.s3.address import Address
+from logstore.s3.client import S3, Answer, connect
+from logstore.s3.objects import Fetched, Head, parse_head
+from logstore.s3.remote import Remote
+from logstore.s3.versions import Entry, Version
+
+MAX_OBJECT = 5 * 2**30
+"""Most bytes of an object: what one put may carry (Amazon S3 user guide, "Uploading objects")."""
+
+MOST_OF_ONE = 10_000
+"""Most versions and markers of one name that are looked at."""
+
+_PIECE = 2**20
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+
+
+class BucketReader:
+    """A bucket and prefix, to be read. Thread-safe.
+
+    Args:
+        remote: which, and how it is reached.
+        client: boto3's client for it; made when None.
+    """
+
+    def __init__(self, remote: Remote, client: S3 | None = None) -> None:
+        self.remote = remote
+        self.client: S3 = client if client is not None else connect(remote)
+
+    @property
+    def address(self) -> Address:
+        """Bucket and prefix."""
+        return self.remote.address
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.client.close()
+
+    def versions(self, beginning: str = "") -> Iterator[Entry]:
+        """Every version and delete marker of names that start so; see `versions.listed`."""
+        return versions.listed(self.client, self.address, beginning)
+
+    def history(self, name: str) -> list[Version]:
+        """The versions of one name, the first ever put first; markers are left out.
+
+        Raises:
+            StoreAway: the server can not be asked now.
+            StoreRefused: it does not let us, or lists more than anybody puts under one name.
+        """
+        self.address.key(name)
+        found: list[Version] = []
+        for entry in versions.listed(self.client, self.address, name, MOST_OF_ONE):
+            if entry.name != name:  # names that only start so come later
+                break
+            if isinstance(entry, Version):
+                found.append(entry)
+        return found[::-1]
+
+    def head(self, name: str, version_id: str) -> Head:
+        """What the server says of a version.
+
+        Raises:
+            FileNotFoundError: there is no such version.
+            StoreAway: the server can not be asked now.
+            StoreRefused: it does not let us, or its answer makes no sense.
+        """
+        with failures.told(f"look at {name}"):
+            answer = self.client.head_object(**self._one(name, version_id), ChecksumMode="ENABLED")
+        return _of(parse_head(answer), name, version_id)
+
+    def get(self, name: str, version_id: str, *, most: int = MAX_OBJECT) -> Fetched:
+        """A version with its bytes.
+
+        Raises:
+            FileNotFoundError: there is no such version.
+            TamperingFound: it has more than `most` bytes.
+            StoreAway: the server can not be asked now, or the connection broke.
+            StoreRefused: it does not let us, or its answer makes no sense.
+        """
+        pieces: list[bytes] = []
+        head = self._fetch(name, version_id, pieces.append, most)
+        return Fetched(b"".join(pieces), head)
+
+    def get_into(
+        self, name: str, version_id: str, file: BinaryIO, *, most: int = MAX_OBJECT
+    ) -> Head:
+        """Write a version's bytes to a file, a piece at a time; raises what `get` does.
+
+        What was written when it raises is not the object.
+        """
+        return self._fetch(name, version_id, file.write, most)
+
+    def get_range(self, name: str, version_id: str, start: int, length: int) -> bytes:
+        """Some bytes of a version: fewer than `length` where it ends before.
+
+        Raises:
+            FileNotFoundError: there is no such version.
+            StoreAway: the server can not be asked now, or the connection broke.
+            StoreRefused: it does not let us, or its answer makes no sense.
+        """
+        if start < 0 or length < 0:
+            raise ValueError("a range before the beginning")
+        if not length:
+            return b""
+        asked = {**self._one(name, version_id), "Range": f"bytes={start}-{start + length - 1}"}
+        try:
+            with failures.told(f"read {name}"):
+                answer = self.client.get_object(**asked)
+                with _body(answer) as body:
+                    _skip(body, _left_out(answer, start))
+                    return _read(body, length)
+        except StoreRefused as error:
+            if failures.code_of(error.__cause__ or error) in {"InvalidRange", "416"}:
+                return b""  # nothing lies behind the end; servers call asking for it an error
+            raise
+
+    def clock_skew(self) -> float | None:
+        """Seconds that the server's clock is ahead of ours, to about a second; None if unsaid.
+
+        Raises:
+            StoreAway: the server can not be asked now.
+        """
+        from botocore.exceptions import ClientError
+
+        before = time.time()
+        with failures.told(f"ask {self.address} for the time"):
+            try:
+                answer = self.client.head_bucket(Bucket=self.address.bucket)
+            except ClientError as error:  # whoever may not look is told the time all the same
+                answer = error.response
+        server = failures.server_clock(answer)
+        # A Date header is cut to whole seconds: on average it was half a second later.
+        return None if server is None else server + 0.5 - (before + time.time()) / 2
+
+    def _one(self, name: str, version_id: str) -> dict[str, Any]:
+        return {
+            "Bucket": self.address.bucket, "Key": self.address.key(name), "VersionId": version_id,
+        }  # fmt: skip
+
+    def _fetch(self, name: str, version_id: str, take: Any, most: int) -> Head:
+        with failures.told(f"read {name}"):
+            answer = self.client.get_object(**self._one(name, version_id))
+            with _body(answer) as body:
+                head = _of(parse_head(answer), name, version_id)
+                if head.size > most:
+                    raise TamperingFound(
+                        f"{name} has {head.size:,} bytes, where at most {most:,} are due",
+                        kept="It was not read.",
+                    )
+                got = 0
+                while piece := body.read(min(_PIECE, head.size - got + 1)):
+                    got += len(piece)
+                    if got > head.size:
+                        break
+                    take(piece)
+        if got != head.size:
+            raise failures.nonsense(f"{name} has other than the {head.size:,} bytes it says")
+        return head
+
+
+def _of(head: Head, name: str, version_id: str) -> Head:
+    if head.version_id != version_id:
+        raise failures.nonsense(f"another version of {name} than was asked for")
+    return head
+
+
+@contextlib.contextmanager
+def _body(answer: Answer) -> Iterator[Any]:
+    body = answer.get("Body")
+    if body is None:
+        raise failures.nonsense("an object without bytes")
+    try:
+        yield body
+    finally:
+        body.close()
+
+
+def _left_out(answer: Answer, start: int) -> int:
+    """How many bytes come before those asked for: some servers ignore ranges, and send all."""
+    said = answer.get("ContentRange")
+    if said is None:
+        return start
+    found = _RANGE.fullmatch(str(said))
+    if found is None or int(found[1]) != start:
+        raise failures.nonsense("another range than was asked for")
+    return 0
+
+
+def _skip(body: Any, count: int) -> None:
+    while count and (piece := body.read(min(_PIECE, count))):
+        count -= len(piece)
+
+
+def _read(body: Any, length: int) -> bytes:
+    pieces: list[bytes] = []
+    while length and (piece := body.read(min(_PIECE, length))):
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)
