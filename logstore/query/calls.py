@@ -12,8 +12,9 @@ the same call. Records are one call, also through a third record, when they have
    instrument. Two of one instrument are two calls, and then nothing is joined by this rule.
 
 The call is named after its first record. Its primary record is a model call before anything else,
-then by evidence grade, then by dialect; never a span or log line of the application around it. A
-sender can claim another call's ids, so grouping only labels: every record stays where it is.
+then by evidence grade, then by dialect, then one that holds its content before one that only points
+at it; never a span or log line of the application around it. A sender can claim another call's ids,
+so grouping only labels: every record stays where it is.
 """
 
 # ruff: noqa: S608 - names inside SQL are constants of this package
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from logstore.capture.decoders.otlp_operations import MODEL_CALLS
 from logstore.capture.interaction import Grade
+from logstore.capture.references import GAP
 from logstore.query.arrow import arrow_table
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ SELECT r.index, coalesce(r.span_key, 0) AS span, coalesce(n.span_key, 0) AS oute
        coalesce(r.said_key, 0) AS said, r.time_us,
        hash(r.source, r.capture_format, r.capture_dialect) AS instrument,
        r.capture_grade, r.capture_dialect, r.kind <> 'interaction' AS aside,
-       coalesce(r.operation, '') NOT IN {_MODEL_CALLS} AS no_model
+       coalesce(r.operation, '') NOT IN {_MODEL_CALLS} AS no_model,
+       list_contains(coalesce(r.capture_gaps, []), '{GAP}') AS elsewhere
 FROM base.records r LEFT JOIN n ON n.index = r.index
 WHERE r.span_key IN (FROM s) OR r.response_key IN (FROM a) OR r.call_key IN (FROM g)
    OR r.said_key IN (FROM w)
@@ -99,6 +102,7 @@ def calls_table(connection: DuckDBPyConnection) -> pa.Table:
     spans = [columns["span"], columns["outer_span"]]
     roots = join_roots(index, [spans, [columns["answer"]], [columns["call"]], [said]])
     ranks = [columns["aside"], columns["no_model"], _grades(found), _dialects(found)]
+    ranks.append(columns["elsewhere"])
     order = np.lexsort((index, *ranks[::-1], roots))
     sizes = np.bincount(_groups(roots))
     alone = sizes[_groups(roots)] < 2
@@ -121,7 +125,7 @@ def calls_table(connection: DuckDBPyConnection) -> pa.Table:
 
 _NUMBERS = (
     "index", "span", "outer_span", "answer", "call", "said", "time_us", "instrument", "aside",
-    "no_model",
+    "no_model", "elsewhere",
 )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +245,46 @@ def test_without_a_passphrase_every_record_is_a_call(tmp_path: Path) -> None:
     reader = reader_of(entries, tmp_path / "evidence", keys=None)
     with Engine.open(reader, work=tmp_path / "work") as engine:
         assert one(engine, "SELECT count(*) FROM calls") == 2
+
+
+def test_a_body_that_came_after_its_log_is_there_once_the_log_was_imported_again(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "bedrock"
+    (folder / "data").mkdir(parents=True)
+    for name in ("late", "never"):
+        log = {
+            "schemaType": "ModelInvocationLog",
+            "schemaVersion": "1.0",
+            "timestamp": "2026-11-02T10:00:00Z",
+            "accountId": "111122223333",
+            "region": "eu-west-1",
+            "requestId": f"request-{name}-0123456789",
+            "operation": "Converse",
+            "modelId": "anthropic.claude-sonnet-4",
+            "input": {"inputBodyS3Path": f"s3://b/data/{name}_input.json"},
+            "output": {"outputBodyJson": {"output": {"message": {
+                "role": "assistant", "content": [{"text": "12 EUR"}]}}}},
+        }  # fmt: skip
+        (folder / f"{name}.jsonl").write_text(json.dumps(log) + "\n")
+    store, rejects = TestStore(tmp_path), tmp_path / "rejects"
+    asked = (
+        "SELECT list_contains(capture_gaps, 'content-by-reference'), input_text, captures "
+        "FROM calls ORDER BY interaction_id"
+    )
+    with closing(ImportState(tmp_path / "state", bytes(32))) as state:
+        with store.create() as log:
+            import_files(log, [folder], state=state, rejects_dir=rejects)
+        with Engine.open(store.reader(), work=tmp_path / "work") as engine:
+            before = list(engine.sql(asked).rows)
+        body = {"messages": [{"role": "user", "content": [{"text": "what is due?"}]}]}
+        (folder / "data" / "late_input.json").write_text(json.dumps(body))
+        with store.open() as log:
+            import_files(log, [folder], state=state, rejects_dir=rejects, again=True)
+    with Engine.open(store.reader(), work=tmp_path / "work") as engine:
+        after = list(engine.sql(asked).rows)
+    assert before == [(True, None, 1)] * 2
+    assert after == [(False, "what is due?", 2), (True, None, 2)]
 
 
 # -- recorded ------------------------------------------------------------------------------------
