@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,6 +12,7 @@ from console.opening import OpenStore
 from logstore.errors import AirconError, UsageError
 
 if TYPE_CHECKING:
+    from logstore.formats.pins import SegmentPin
     from logstore.keys.keystore import KeyStore
     from logstore.storage.log import Log
 
@@ -24,11 +26,15 @@ class LogOpening:
     Args:
         store: where it is.
         seal_bytes: size of unsealed records that starts sealing.
+        on_sealed: told of each segment; see `Options`.
     """
 
-    def __init__(self, store: OpenStore, *, seal_bytes: int) -> None:
+    def __init__(
+        self, store: OpenStore, *, seal_bytes: int, on_sealed: Callable[[SegmentPin, float], object]
+    ) -> None:
         self._store = store
         self._seal_bytes = seal_bytes
+        self._on_sealed = on_sealed
         self._keys: KeyStore | None = None
 
     def __call__(self) -> Log:
@@ -41,7 +47,11 @@ class LogOpening:
 
         self.close()
         self._keys = self._store.open_keys()
-        options = Options(auto_seal_bytes=self._seal_bytes, busy_timeout_s=BUSY_TIMEOUT_S)
+        options = Options(
+            auto_seal_bytes=self._seal_bytes,
+            busy_timeout_s=BUSY_TIMEOUT_S,
+            on_sealed=self._on_sealed,
+        )
         return Log.open(self._store.places.store, self._keys, options=options)
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             )
 
         gate, look = _gate(args, events)
-        opening = LogOpening(store, seal_bytes=args.seal_size * 2**20)
+        opening = LogOpening(store, seal_bytes=args.seal_size * 2**20, on_sealed=events.sealed)
         try:
             _loop(serve(settings, opening, gate, events, Hooks(ready, file.reopen, look)))
         finally:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from logstore.errors import AirconError
+from logstore.formats.pins import SegmentPin
 
 
 class EventLog:
@@ -51,6 +52,13 @@ class EventLog:
             self.event("log-goes-on")
         else:
             self.event("log-stopped", type=type(error).__name__, what=error.what)
+
+    def sealed(self, pin: SegmentPin, seconds: float) -> None:
+        """A segment was sealed: by size, by age or in the end."""
+        size = pin.index.size + (pin.body.size if pin.body is not None else 0)
+        self.event(
+            "sealed", first=pin.first, records=pin.count, bytes=size, seconds=round(seconds, 3)
+        )
 
     def decoder_lost(self, reason: str) -> None:
         """A process that decodes ended before its time; another one takes its place."""

@@ -93,9 +93,8 @@ class Upkeep:
         pace = Pace(lambda: self._endpoint.draining)  # then somebody waits for the end
         running = self._running = asyncio.ensure_future(asyncio.to_thread(log.seal, progress=pace))
         try:
-            pins = await asyncio.shield(running)
+            await asyncio.shield(running)
         except AirconError as error:
             self._events.event("not-sealed", what=error.what)
             return False
-        self._events.event("sealed", segments=len(pins), records=sum(pin.count for pin in pins))
         return True

@@ -10,6 +10,7 @@ sealed (in an immutable segment) and, where a witness is configured, witnessed.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -353,6 +354,7 @@ class Log:
         return any(parse(leaf).kind != KIND for leaf in leaves)
 
     def _seal_one(self, old: OldWal, tally: Tally) -> SegmentPin:
+        began = time.monotonic()
         intent = self._sealer.staged(old.first)
         if intent is None:
             with contextlib.closing(opened(old.path, self._state.opener(old))) as portions:
@@ -366,6 +368,7 @@ class Log:
         with self._committer as state:
             state.discard(old)
         tally.sealed(intent.pin.count)
+        self._options.on_sealed(intent.pin, time.monotonic() - began)
         return intent.pin
 
     def append_sealed(self, intent: Intent) -> int:

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
-from support.stores import TestStore
+from support.stores import OPTIONS, TestStore
 
 from logstore.disk import Disk
 from logstore.receiving.app import Doors
@@ -74,11 +74,13 @@ async def inside(
     if not store.path.exists():
         store.create().close()
 
-    def opening() -> Log:
-        return store.open(disk)
-
     said: list[str] = []
     events = EventLog(said.append)
+    options = replace(OPTIONS, on_sealed=events.sealed)
+
+    def opening() -> Log:
+        return store.open(disk, options)
+
     endpoint = Endpoint(
         Writer(opening, events.trouble),
         limits or Limits(min_free_bytes=0),

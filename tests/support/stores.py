@@ -41,8 +41,8 @@ class TestStore:
     def keys(self, disk: Disk | None = None) -> KeyStore:
         return KeyStore.open(self.keys_path, NoHolder(), disk=disk)
 
-    def open(self, disk: Disk | None = None) -> Log:
-        return Log.open(self.path, self.keys(disk), options=OPTIONS, disk=disk)
+    def open(self, disk: Disk | None = None, options: Options = OPTIONS) -> Log:
+        return Log.open(self.path, self.keys(disk), options=options, disk=disk)
 
     def policy(self) -> Policy:
         return Policy((self.keys().signer().verifier(),))

@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from support.commands import line
 from support.serving import PROTOBUF, Serving, aircon, new_store, serving, spans
+from support.waiting import until
 
 JSON = {"content-type": "application/json"}
 
@@ -337,6 +338,29 @@ def test_records_are_sealed_when_they_are_old_enough(tmp_path: Path) -> None:
             assert time.monotonic() < deadline, found.said
             time.sleep(0.1)
         assert found.verify().returncode == 0
+
+
+def test_each_segment_is_told_whatever_it_was_sealed_for(tmp_path: Path) -> None:
+    text = "sealed by size " * 2_000
+    with serving(new_store(tmp_path), "--seal-size", "1", "--seal-on-stop") as found:
+        with found.client as client:
+            for first in range(0, 200, 50):
+                body = spans(50, first=first, text=text).SerializeToString()
+                assert client.post("/v1/traces", content=body, headers=PROTOBUF).status_code == 200
+            until(lambda: len(found.events("sealed")) >= 2)
+        assert found.stop() == 0
+        until(lambda: bool(found.events("stopped")))
+        told = found.events("sealed")
+        sealed = found.sql("SELECT clear FROM events WHERE kind = 'segment.sealed' ORDER BY index")
+    assert len(told) == len(sealed) >= 3
+    follows = 0
+    for event in told:
+        assert event["first"] == follows
+        follows += int(str(event["records"]))
+        assert int(str(event["bytes"])) > 1_000
+        assert 0 <= float(str(event["seconds"])) < 60
+        assert event.keys() == {"time", "event", "first", "records", "bytes", "seconds"}
+    assert follows > 200
 
 
 def test_a_hangup_goes_on_in_a_new_event_file(tmp_path: Path) -> None:
