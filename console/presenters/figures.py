@@ -76,3 +76,20 @@ def size(length: int) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """A count with its noun: 1 record, 2 records."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def tally(records: int, calls: int | None = None, *, settled: bool = True, at: str = "") -> str:
+    """How many calls, and how many records where that is another number.
+
+    Args:
+        records: how many records.
+        calls: how many calls they tell of; None where that is not known, or they are of none.
+        settled: whether records of one call were all told apart; else ``~`` says so.
+        at: place of the record under the cursor, shown before what is counted one by one.
+    """
+    place = f"{at}/" if at else ""
+    if calls is None or (calls == records and not settled):
+        return place + plural(records, "record")
+    if calls == records:
+        return place + plural(calls, "call")
+    return f"{'' if settled else '~'}{plural(calls, 'call')} ({place}{plural(records, 'record')})"

@@ -21,6 +21,7 @@ from console.presenters.figures import plural
 from console.presenters.views import Bundle
 from console.tui import exporting
 from console.tui.messages import (
+    CallsFound,
     Counted,
     Exporting,
     Found,
@@ -111,6 +112,16 @@ class Asker:
             return self.explorer().histogram(chosen, buckets)
 
         self._run("histogram", lambda: Counted(turn, attempt(work)))
+
+    def find_calls(self) -> None:
+        """Find out which records are of one call; posts `CallsFound`."""
+
+        def work() -> CallsFound:
+            start = time.monotonic()
+            error = _error(attempt(lambda: self.explorer().find_calls()))
+            return CallsFound(time.monotonic() - start, error)
+
+        self._run("calls", work)
 
     def read(self, index: int) -> None:
         """Read a record, then its conversation; posts `Read` twice."""

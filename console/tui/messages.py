@@ -47,6 +47,15 @@ class Read(Message):
         self.found = found
 
 
+class CallsFound(Message):
+    """It was found out which records are of one call, in `took_s` seconds, or could not be."""
+
+    def __init__(self, took_s: float, error: AirconError | None) -> None:
+        super().__init__()
+        self.took_s = took_s
+        self.error = error
+
+
 class Grown(Message):
     """The log was looked at again; `found` is None when the selection did not change."""
 

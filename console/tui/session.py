@@ -37,7 +37,10 @@ class ExplorerLike(Protocol):
         """At most `count` rows from position `start` of the selection."""
 
     def histogram(self, selection: Selection, buckets: int, /) -> Histogram:
-        """The selection over time."""
+        """The selection over time, by calls as far as `find_calls` told their records apart."""
+
+    def find_calls(self) -> None:
+        """Find out which records are of one call."""
 
     def detail(self, index: int, /) -> Detail:
         """One record, whole."""

@@ -5,12 +5,15 @@ are put together for every question at first; from the second question about the
 they stand in a table of their own, which takes about as long to make as answering twice.
 """
 
+# ruff: noqa: S608 - names inside SQL are constants of this package; values are bound
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from logstore.query import views
 from logstore.query.calls import COLUMNS, calls_table
+from logstore.query.columns import CAPTURED_KINDS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 MAX_GATHERED = 250_000
 """Most calls of several records kept as a table, about 1.6 KB of memory each."""
 
+_CAPTURED = f"SELECT 1 FROM base.records WHERE index >= ? AND kind IN {CAPTURED_KINDS} LIMIT 1"
 _PATIENCE = 2  # questions about the same records that it takes
 
 
@@ -39,8 +43,13 @@ class CallViews:
         """The records changed."""
         self._size = -1
 
-    def is_current(self, size: int) -> bool:
-        """Whether it is known which of the first `size` records are of one call."""
+    def is_current(self, cursor: DuckDBPyConnection, size: int) -> bool:
+        """Whether it is known which of the first `size` records are of one call.
+
+        The log's own events, access records among them, are of none and ask for nothing anew.
+        """
+        if 0 <= self._size < size and not cursor.execute(_CAPTURED, [self._size]).fetchone():
+            self._size = size
         return self._size == size
 
     def find(self, cursor: DuckDBPyConnection, size: int) -> None:

@@ -265,8 +265,10 @@ class Engine:
         """Find out which records are of one call; done only when a question needs it."""
         with self._lock:
             calls, size = self._calls, self.size
-            if calls is not None and not calls.is_current(size):
-                with self.running() as cursor:
+            if calls is None:
+                return
+            with self.running() as cursor:
+                if not calls.is_current(cursor, size):
                     calls.find(cursor, size)
 
     def _count_calls(self) -> None:

@@ -20,6 +20,7 @@ from logstore.query.detail import open_record
 from logstore.query.engine import Engine
 from logstore.query.filters import Filter
 from logstore.query.pages import fetch_rows
+from logstore.query.repeats import Repeats, read_repeats
 from logstore.query.rows import Detail, Histogram, Row, SameCall, Selection
 from logstore.query.running import content_needed
 from logstore.query.search import matching
@@ -45,6 +46,7 @@ class Explorer:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._timeline = Timeline()
+        self._repeats: Repeats | None = None
         self._lock = threading.Lock()
 
     def refresh(self) -> int:
@@ -104,13 +106,29 @@ class Explorer:
         )
 
     def histogram(self, selection: Selection, buckets: int) -> Histogram:
-        """Records over event time, in `buckets` equal buckets, empty ones included.
+        """Calls over event time, in `buckets` equal buckets, empty ones included.
 
         The range is the filter's where it states one, else from the first to the last record.
+        Calls are counted as far as `find_calls` told their records apart, and never waits for it.
         """
         with self._lock, self.engine.running() as cursor:
             self._timeline.extend(cursor, self.engine.size)
-            return self._timeline.histogram(selection, max(buckets, 1))
+            repeats = self._repeats
+            found = self._timeline.histogram(selection, max(buckets, 1), repeats)
+            told = repeats is not None and self._timeline.is_told(repeats)
+        return replace(found, settled=told or not self.engine.content)
+
+    def find_calls(self) -> None:
+        """Find out which records are of one call; seconds where the log is large and has grown.
+
+        Without the passphrase that cannot be known.
+        """
+        if not self.engine.content:
+            return
+        size = self.engine.size
+        self.engine.know_calls()
+        with self._lock, self.engine.running() as cursor:
+            self._repeats = read_repeats(cursor, size)
 
     def detail(self, index: int) -> Detail:
         """One record in full, read from the evidence.

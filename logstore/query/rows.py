@@ -102,19 +102,30 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Records over time, empty buckets included.
+    """Calls over time, empty buckets included; records where there is no call among them.
 
     Attributes:
         start_us: start of the first bucket, microseconds since 1970 UTC.
         end_us: end of the last bucket, exclusive.
-        counts: records per bucket.
-        errors: failed records per bucket.
+        records: records per bucket.
+        errors: what failed per bucket, of what `counts` counts.
+        calls: calls per bucket, each once, at its best record of those that were chosen; None
+            where no record is of a call, or where records of one call cannot be told.
+        settled: False while records of one call are still to be told apart, among the newest or
+            among all.
     """
 
     start_us: int
     end_us: int
-    counts: list[int]
+    records: list[int]
     errors: list[int]
+    calls: list[int] | None = None
+    settled: bool = True
+
+    @property
+    def counts(self) -> list[int]:
+        """What the bars show: calls, else records."""
+        return self.records if self.calls is None else self.calls
 
     @property
     def width_us(self) -> int:

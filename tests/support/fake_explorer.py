@@ -67,6 +67,7 @@ class FakeExplorer:
     """The method that fails."""
     calls: list[tuple[object, ...]] = field(default_factory=list)
     _visible: int = 0
+    _told: int = 0
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -103,9 +104,19 @@ class FakeExplorer:
 
     def histogram(self, selection: Selection, buckets: int, /) -> Histogram:
         self._may_fail("histogram")
-        counts = [int(40 + 38 * np.sin(at / 5) + at % 7) for at in range(buckets)]
+        index = np.asarray(selection.indexes)
+        again = index[(index % 10 == 4) & np.isin(index - 1, index)]  # see `detail`
         errors = [int(at % 23 == 11) for at in range(buckets)]
-        return Histogram(START_US, START_US + self._visible * STEP_US, counts, errors)
+        end_us = START_US + self._visible * STEP_US
+        records = _spread(len(index), buckets)
+        calls = _spread(len(index) - len(again), buckets) if self._told else None
+        settled = self.locked or self._told == self._visible
+        return Histogram(START_US, end_us, records, errors, calls, settled)
+
+    def find_calls(self) -> None:
+        self.calls.append(("find_calls",))
+        self._may_fail("find_calls")
+        self._told = 0 if self.locked else self._visible
 
     def detail(self, index: int, /) -> Detail:
         self.calls.append(("detail", index))
@@ -266,6 +277,13 @@ class FakeExplorer:
                 kept="Nothing was changed; the evidence is only read here.",
                 todo="Run `aircon verify` to see which file is damaged.",
             )
+
+
+def _spread(total: int, buckets: int) -> list[int]:
+    """So many in all, up and down over the buckets."""
+    weights = np.array([int(40 + 38 * np.sin(at / 5) + at % 7) for at in range(buckets)])
+    edges = np.rint(np.cumsum(weights) * total / weights.sum()).astype(int)
+    return [int(each) for each in np.diff(edges, prepend=0)]
 
 
 @dataclass

@@ -20,7 +20,6 @@ from console.presenters.spans import line
 from console.presenters.verdict import Phase, Standing
 from console.presenters.views import Bundle
 from console.tui.messages import (
-    Counted,
     Exporting,
     Found,
     Grown,
@@ -32,7 +31,7 @@ from console.tui.messages import (
     Unlocked,
     Verified,
 )
-from console.tui.screens.frame import FrameScreen
+from console.tui.screens.counts import CountsScreen
 from console.tui.screens.report import ReportScreen
 from console.tui.trail import Place
 from console.tui.widgets.filter_bar import FilterBar
@@ -48,11 +47,9 @@ NOTICE_S = 0.3
 """An answer that takes longer than this is announced."""
 READ_S = 0.08
 """The cursor must rest this long before its record is read."""
-RECOUNT_S = 5.0
-"""A growing log's histogram is counted again at most this often."""
 
 
-class AnswersScreen(FrameScreen):
+class AnswersScreen(CountsScreen):
     """What is asked, and what becomes of the answers."""
 
     def on_mount(self) -> None:
@@ -76,6 +73,7 @@ class AnswersScreen(FrameScreen):
         place = self.trail.here
         self.query_one(FilterBar).show(place.words())
         self.query_one(TimeHistogram).show_counts(None)
+        self.counted = None
         self.pending = 0
         if self.busy_since is not None:
             self.asker.cancel()
@@ -114,13 +112,6 @@ class AnswersScreen(FrameScreen):
         """Check the whole log in the background."""
         self._stand(replace(self.standing, phase="running", done=0, total=0, lines=()))
         self.asker.verify()
-
-    def recount(self) -> None:
-        """Count over time again."""
-        if self.selection is not None and self.selection.count:
-            self._counted_at = time.monotonic()
-            buckets = self.query_one(TimeHistogram).buckets
-            self.asker.histogram(self._turn, self.selection, buckets)
 
     # -- answers ---------------------------------------------------------------------------
 
@@ -171,11 +162,7 @@ class AnswersScreen(FrameScreen):
         if self.standing.phase == "waiting":
             self.verify()
             self.look_again()
-
-    @on(Counted)
-    def _counted(self, message: Counted) -> None:
-        if message.turn == self._turn and not isinstance(message.found, AirconError):
-            self.query_one(TimeHistogram).show_counts(message.found)
+            self.tell_calls_apart()
 
     @on(Read)
     def _read(self, message: Read) -> None:
@@ -211,8 +198,7 @@ class AnswersScreen(FrameScreen):
         moving = self.follow and self.rows.at_end
         self.pending = 0 if moving else self.pending + found.count - before
         self.rows.grow(self._load(found), found.count, follow=moving)
-        if time.monotonic() - self._counted_at > RECOUNT_S:
-            self.recount()
+        self.recount_soon()
         self.show_lines()
 
     @on(TailFailed)
@@ -286,10 +272,6 @@ class AnswersScreen(FrameScreen):
     def _load_failed(self, message: RowWindow.LoadFailed) -> None:
         self.rows.show_notice(notices.failed(message.error, self.rows.size.width))
         self._first_verify()
-
-    @on(TimeHistogram.Resized)
-    def _buckets_changed(self) -> None:
-        self.recount()
 
     def _rested(self, index: int) -> None:
         row = self.row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -9,7 +11,7 @@ from textual.reactive import var
 from textual.screen import Screen
 
 from console.presenters import command
-from console.presenters.figures import count, plural
+from console.presenters.figures import count, tally
 from console.presenters.spans import Line, Role, clip, line
 from console.presenters.verdict import Standing, summary
 from console.text import safe_text
@@ -24,7 +26,7 @@ from console.tui.widgets.key_bar import KeyBar
 from console.tui.widgets.one_line import OneLine
 from console.tui.widgets.row_window import RowWindow
 from logstore.query.filters import Filter
-from logstore.query.rows import Row, Selection
+from logstore.query.rows import Histogram, Row, Selection
 
 
 class FrameScreen(Screen[None]):
@@ -43,6 +45,7 @@ class FrameScreen(Screen[None]):
         self.trail = Trail()
         self.trail.go(Place(Filter(kind="interaction")))
         self.selection: Selection | None = None
+        self.counted: Histogram | None = None
         self.standing = Standing()
         self.pending = 0
         self.busy_since: float | None = None
@@ -53,7 +56,6 @@ class FrameScreen(Screen[None]):
         self._open_at: int | None = None
         self._tailing = False
         self._tail_error = ""
-        self._counted_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Status, filter, histogram, table and detail, command line, keys."""
@@ -144,14 +146,25 @@ class FrameScreen(Screen[None]):
         )
 
     def _command(self, left: tuple[tuple[str, Role], ...]) -> None:
-        chosen, rows = self.selection, self.rows
+        chosen = self.selection
         right: Line = ()
         if self.busy_since is not None:
             right = line(("searching… ", "warn"))
         elif chosen is not None and chosen.count:
-            at = count(rows.cursor + 1) + "/" if self.size.width >= 60 else ""
-            right = line((f"{at}{plural(chosen.count, 'record')} ", "dim"))
+            right = line((f"{self._count_words(chosen)} ", "dim"))
         self.query_one("#command", OneLine).show(line(*left), right)
+
+    def _count_words(self, chosen: Selection) -> str:
+        """What is in sight, with the cursor's place among it where there is room for that."""
+        counted, records, width = self.counted, chosen.count, self.size.width
+        calls, settled = None, True
+        if counted is not None and counted.calls is not None:
+            newer = records - sum(counted.records)  # they are counted with the next look
+            calls, settled = sum(counted.calls) + newer, counted.settled and not newer
+        words = partial(tally, records, calls, settled=settled)
+        if width < max(60, 2 * len(words(at=count(records)))):
+            return words()
+        return words(at=count(self.rows.cursor + 1))
 
     def _command_words(self) -> tuple[tuple[str, Role], ...]:
         here, store = self.trail.here, self.session.store

@@ -11,14 +11,17 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.presenters.bars import bars, span_of, ticks
-from console.presenters.figures import moment, plural
+from console.presenters.figures import moment, plural, tally
 from console.presenters.spans import Line, Span, line
 from console.tui.paint import SPAN_CLASSES, strip
 from logstore.query.rows import Histogram
 
 
 class TimeHistogram(Widget, can_focus=True):
-    """Counts over time. One bucket per cell; errors are marked by ``!`` on their own row."""
+    """Calls over time, or records where there are none.
+
+    One bucket per cell; errors are marked by ``!`` on their own row.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"bar--fill", "bar--picked", *SPAN_CLASSES}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -161,10 +164,14 @@ class TimeHistogram(Widget, can_focus=True):
         if self._picked is None:
             return line((ticks(data.start_us, data.end_us, cells), "dim"))
         since, until = span_of(*self._picked, data.start_us, data.end_us, len(data.counts))
+        when, hint = f"{moment(since)} to {moment(until)} UTC: ", " Enter zooms in"
         low, high = sorted(self._picked)
-        many = sum(data.counts[low : high + 1])
-        said = f"{moment(since)} to {moment(until)} UTC: {plural(many, 'record')}"
-        return line((said, "strong"), (" Enter zooms in", "dim"))
+        records = sum(data.records[low : high + 1])
+        calls = None if data.calls is None else sum(data.calls[low : high + 1])
+        said = tally(records, calls, settled=data.settled)
+        if calls is not None and len(when + said + hint) > cells:
+            said = plural(calls, "call")
+        return line((when + said, "strong"), (hint, "dim"))
 
     def _bucket(self, x: int) -> int:
         assert self._data is not None

@@ -116,7 +116,7 @@ async def test_similar_text_becomes_a_place_of_its_own(open_console):
     async with open_console(session(600)) as pilot:
         await press(pilot, "p", "t")
         assert "similar to record 599" in seen(pilot)
-        assert "100/100 records" in seen(pilot)
+        assert "100/100 calls" in seen(pilot)
         await press(pilot, "b")
         assert "600/600 records" in seen(pilot)
 

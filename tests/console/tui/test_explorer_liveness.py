@@ -52,7 +52,7 @@ async def test_an_empty_log_fills_by_itself(open_console):
         fake.explorer.size = 3
         screen_of(pilot).look_again()
         await settle(pilot)
-        assert "3/3 records" in seen(pilot)
+        assert "3/3 calls" in seen(pilot)
 
 
 @pytest.mark.parametrize("method", ["select", "rows"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fake_reader import START_US, Entry, chat, entry_of, reader_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.fake_reader import START_US, Entry, chat, entry_of, event_of, reader_of
 from support.stores import TestStore
 
 from logstore.capture.importing import import_files
@@ -17,9 +20,13 @@ from logstore.capture.interaction import Interaction
 from logstore.query import callviews
 from logstore.query.engine import Engine
 from logstore.query.explorer import Explorer
+from logstore.query.filters import Filter
 from logstore.query.forensic import BY_NAME
 
 SPAN = {"format": "otlp.span", "grade": "span", "trace_id": "t"}
+
+_told = st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans())
+"""Which call, when, and whether it failed."""
 
 
 def made(**facts: Any) -> Interaction:
@@ -288,6 +295,98 @@ def test_a_body_that_came_after_its_log_is_there_once_the_log_was_imported_again
 
 
 # -- recorded ------------------------------------------------------------------------------------
+
+
+def test_over_time_a_call_counts_once_at_its_best_record_and_fails_with_any(
+    tmp_path: Path,
+) -> None:
+    hour = 3_600_000_000
+    shared = {"response_id": "resp-0123456789ab"}
+    span = made(**SPAN, span_id="a", error_type="timeout", **shared)
+    gateway = made(format="litellm", grade="gateway", start_us=START_US + hour, **shared)
+    alone = made(start_us=START_US + 3 * hour, error_type="refused")
+    entries = [entry_of(span), entry_of(gateway), entry_of(alone), event_of("log.note", {})]
+    with stored(tmp_path, *entries) as engine:
+        explorer = Explorer(engine)
+        everything = explorer.select(Filter(until_us=START_US + 4 * hour, since_us=START_US))
+        before = explorer.histogram(everything, 4)
+        assert (before.calls, before.counts, before.settled) == (None, [2, 1, 0, 1], False)
+        explorer.find_calls()
+        shown = explorer.histogram(everything, 4)
+        assert groups(engine)[0] == (1, 0), "the gateway's record stands for both"
+        assert (shown.records, shown.calls, shown.settled) == ([2, 1, 0, 1], [0, 1, 0, 1], True)
+        assert shown.errors == [0, 1, 0, 1], "its span says that it failed"
+        failed = explorer.histogram(explorer.select(Filter(errors_only=True)), 2)
+        assert (failed.calls, failed.errors) == ([1, 1], [1, 1]), "of what is in sight"
+        events = explorer.histogram(explorer.select(Filter(kind="log.note")), 1)
+        assert (events.calls, events.counts) == (None, [1])
+
+
+def test_only_what_may_be_of_a_call_makes_calls_be_told_apart_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [entry_of(made(response_id="resp-0123456789ab"))]
+    reader = reader_of(entries, tmp_path / "evidence")
+    asked: list[int] = []
+    find = callviews.CallViews.find
+
+    def counted(self: callviews.CallViews, cursor: Any, size: int) -> None:
+        asked.append(size)
+        find(self, cursor, size)
+
+    monkeypatch.setattr(callviews.CallViews, "find", counted)
+    with Engine.open(reader, work=tmp_path / "work") as engine:
+        explorer = Explorer(engine)
+        explorer.find_calls()
+        for entry in (event_of("access.query", {}), entry_of(made(**SPAN, span_id="b"))):
+            entries.append(entry)
+            reader.size = len(entries)
+            explorer.refresh()
+            explorer.detail(0)
+        assert asked == [1, 3], "reading is recorded, and that alone asks for nothing anew"
+        assert not explorer.histogram(explorer.select(Filter()), 1).settled
+        explorer.find_calls()
+        found = explorer.histogram(explorer.select(Filter()), 1)
+        assert (found.calls, found.settled) == ([2], True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(_told, min_size=1, max_size=12),
+    st.integers(1, 5),
+)
+def test_calls_over_time_are_as_many_as_the_view_has(
+    told: list[tuple[int, int, bool]], buckets: int
+) -> None:
+    entries = [
+        entry_of(
+            made(
+                response_id=f"resp-0123456789a{call}",
+                start_us=START_US + at * 1_000_000,
+                error_type="refused" if failed else None,
+            )
+        )
+        for call, at, failed in told
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        reader = reader_of(entries, Path(folder) / "e")
+        with Engine.open(reader, work=Path(folder) / "w") as engine:
+            explorer = Explorer(engine)
+            explorer.find_calls()
+            shown = explorer.histogram(explorer.select(Filter()), buckets)
+            assert sum(shown.counts) == one(engine, "SELECT count(*) FROM calls")
+            assert sum(shown.errors) == one(engine, "SELECT count(error_type) FROM calls")
+            assert sum(shown.records) == len(told)
+
+
+def test_without_a_passphrase_only_records_are_counted(tmp_path: Path) -> None:
+    entries = [entry_of(made(response_id="resp-0123456789ab")) for _ in range(2)]
+    reader = reader_of(entries, tmp_path / "evidence", keys=None)
+    with Engine.open(reader, work=tmp_path / "work") as engine:
+        explorer = Explorer(engine)
+        explorer.find_calls()
+        shown = explorer.histogram(explorer.select(Filter()), 1)
+        assert (shown.calls, shown.counts, shown.settled) == (None, [2], True)
 
 
 def imported(shared_data: Path, tmp_path: Path, *names: str) -> Engine:
