@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import uvicorn
 
+from logstore.errors import AirconError, CannotJudge, UsageError
 from logstore.receiving.interpreter import settle
 
 _GOODBYE_S = 2.0  # TLS ends in a word of both sides; who keeps a connection idle never says it
@@ -72,14 +74,31 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
-        await super().startup(sockets)
+        """Begin to listen.
+
+        Raises:
+            OSError: the address can not be listened on, or the system has no more sockets.
+        """
+        try:
+            await super().startup(sockets)
+        except SystemExit as ended:  # uvicorn's way to say that it can not
+            if isinstance(ended.__context__, OSError):
+                raise ended.__context__ from None
+            raise
         if self.started:
             if self.config.ssl is not None:
-                await self.renew(self.config.ssl)  # uvicorn's own listener waits for goodbyes
+                await self._renew_first(self.config.ssl)
             settle()
             address = self.servers[0].sockets[0].getsockname()
             self._on_ready(str(address[0]), int(address[1]))
+
+    async def _renew_first(self, context: ssl.SSLContext) -> None:
+        """Replace uvicorn's own listener, which waits for goodbyes."""
+        try:
+            await self.renew(context)
+        except OSError:
+            _close(self.servers)
+            raise
 
     async def renew(self, context: ssl.SSLContext) -> None:
         """Open every further connection under another context.
@@ -123,6 +142,33 @@ class Server(uvicorn.Server):
         return self.config.http_protocol_class(  # type: ignore[call-arg] # as uvicorn's own startup
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+
+
+def not_listening(host: str, port: int, error: OSError) -> AirconError:
+    """Why an address can not be listened on, in words of whoever chose it."""
+    shown = f"[{host}]" if ":" in host else host
+    what = f"{shown}:{port} can not be listened on"
+    if error.errno in _NO_MORE:
+        return CannotJudge(
+            f"{what}: {os.strerror(error.errno or 0)}",
+            todo="Raise the limit of open files (ulimit -n; LimitNOFILE= in a systemd unit).",
+        )
+    reason, todo = _REASONS.get(error.errno or 0, (error.strerror or type(error).__name__, ""))
+    return UsageError(f"{what}: {reason}", todo=todo or "Choose another address with --listen.")
+
+
+_NO_MORE = frozenset({errno.EMFILE, errno.ENFILE})
+_REASONS = {
+    errno.EADDRINUSE: (
+        "another program listens there already",
+        "Is another endpoint running there? Choose another port with --listen.",
+    ),
+    errno.EADDRNOTAVAIL: ("this machine has no such address", ""),
+    errno.EACCES: (
+        "this user may not",
+        "Ports below 1024 are for the system's own; choose another one with --listen.",
+    ),
+}
 
 
 def _close(servers: Iterable[asyncio.Server]) -> None:

@@ -30,7 +30,7 @@ from logstore.receiving.gate import Gate
 from logstore.receiving.heartbeats import Heartbeats
 from logstore.receiving.interpreter import responsive
 from logstore.receiving.limits import Limits
-from logstore.receiving.listening import Server, Tls
+from logstore.receiving.listening import Server, Tls, not_listening
 from logstore.receiving.metrics import Metrics
 from logstore.receiving.stopping import StopFile
 from logstore.receiving.upkeep import Upkeep
@@ -105,6 +105,7 @@ async def serve(
 
     Raises:
         UsageError: the address can not be listened on, or a certificate not be used.
+        CannotJudge: the system has no more sockets.
         AirconError: the log can not be opened.
     """
     fetcher = Fetcher(AllowList(settings.fetch_from)) if settings.fetch_from else None
@@ -135,11 +136,8 @@ async def serve(
         beside = asyncio.create_task(upkeep.run())
         try:
             await server.serve()
-        except SystemExit:  # uvicorn's way to say that the address is taken
-            raise UsageError(
-                f"{settings.host}:{settings.port} can not be listened on",
-                todo="Is another endpoint running there? Choose another port with --listen.",
-            ) from None
+        except OSError as error:
+            raise not_listening(settings.host, settings.port, error) from None
         finally:
             beside.cancel()
             await _end(endpoint, heartbeats, upkeep, seal=settings.seal_on_stop)

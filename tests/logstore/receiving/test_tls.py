@@ -190,6 +190,7 @@ def test_files_that_are_no_certificates_are_said_to_be(tmp_path: Path, made: Cer
         (made.server, other.server_key),  # not its own
         (made.server_key, made.server_key),
         (tmp_path / "none", made.server_key),
+        (tmp_path, made.server_key),
     ):
         ended = aircon(*common, "--tls-cert", certificate, "--tls-key", key)
         assert ended.returncode == 3, ended.stderr
