@@ -56,7 +56,8 @@ def checks(args: Namespace) -> Iterator[Check]:
         return
     yield from _file_system(places.store)
     yield from _keys(places.keys)
-    yield _tokens(places.tokens)
+    file = args.token_file
+    yield _tokens(Path(file) if file else places.tokens, named=bool(file))
     yield _policy(places)
     yield _working_copy(places.work)
     try:
@@ -170,12 +171,14 @@ def _private(name: str, directory: Path) -> Check:
     return Check(name, "ok", said if not open_to_others else f"{said}, though files in it are not")
 
 
-def _tokens(path: Path) -> Check:
+def _tokens(path: Path, *, named: bool = False) -> Check:
     """The file that says who may send to the endpoint, as `aircon serve` will judge it."""
     try:
         seen, around = path.stat(), path.resolve().parent.stat()
-    except OSError:
-        return Check("token file", "ok", f"none at {path}")
+    except OSError as error:
+        if named:
+            return Check("token file", "bad", f"{path} is not there to look at: {error.strerror}")
+        return Check("token file", "ok", f"none at {path}; one elsewhere needs --token-file")
     state, says = _openness(path, seen)
     if state == "ok" and around.st_mode & _WRITERS and not around.st_mode & stat.S_ISVTX:
         state, says = "bad", f"others can put another file in its place: chmod go-w {path.parent}"

@@ -109,7 +109,16 @@ clock, package versions and import names. Nothing is repaired silently.
 
   aircon doctor
   aircon doctor --json | jq 'select(.state != "ok")'""",
-        (*STORE, JSON),
+        (
+            value(
+                "--token-file",
+                metavar="FILE",
+                completes="file",
+                help="the token file; else STORE.tokens beside the store",
+            ),
+            *STORE,
+            JSON,
+        ),
         _GROUP,
         "doctor",
     ),

@@ -12,9 +12,9 @@ from support.witnessing import Owner
 from console import doctoring
 
 
-def says(owner: Owner, name: str) -> tuple[str, str, int]:
+def says(owner: Owner, name: str, *options: str | Path) -> tuple[str, str, int]:
     """(state, words, exit code) of one check."""
-    answer = owner.run("doctor", "--json")
+    answer = owner.run("doctor", "--json", *map(str, options))
     (found,) = [row for row in answer.objects if row["check"] == name]
     return str(found["state"]), str(found["says"]), answer.code
 
@@ -26,7 +26,10 @@ def owner(aircon: Aircon, tmp_path: Path) -> Owner:
 
 def test_doctor_says_who_can_let_others_send(owner: Owner) -> None:
     file = owner.base / "evidence.tokens"
-    assert says(owner, "token file")[:2] == ("ok", f"none at {file}")
+    assert says(owner, "token file")[:2] == (
+        "ok",
+        f"none at {file}; one elsewhere needs --token-file",
+    )
     assert owner.run("token", "add", "gateway").code == 0
     assert says(owner, "token file")[:2] == ("ok", f"1 tokens in {file}, closed to others")
 
@@ -47,6 +50,21 @@ def test_doctor_says_who_can_let_others_send(owner: Owner) -> None:
     file.write_bytes(b"{}")
     state, said, _ = says(owner, "token file")
     assert (state, "not a token file" in said) == ("bad", True)
+
+
+def test_doctor_looks_at_the_token_file_that_it_is_told(owner: Owner) -> None:
+    file = owner.base / "elsewhere"
+    there = ("token file", "--token-file", file)
+    missing = f"{file} is not there to look at: No such file or directory"
+    assert says(owner, *there) == ("bad", missing, 2)
+    assert owner.run("token", "add", "gateway", "--token-file", str(file)).code == 0
+    assert says(owner, *there)[:2] == ("ok", f"1 tokens in {file}, closed to others")
+    file.chmod(0o640)
+    assert says(owner, *there)[0] == "bad"
+    assert says(owner, "token file")[:2] == (
+        "ok",
+        f"none at {owner.base / 'evidence.tokens'}; one elsewhere needs --token-file",
+    )
 
 
 def test_a_token_file_of_somebody_else_is_bad(
