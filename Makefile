@@ -4,19 +4,24 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The real client libraries that tests/clients/ runs: an environment beside the main one, never in it.
 CLIENTS := $(VENV)-clients
+# An S3 server that tests/logstore/s3 runs beside Ceph's, likewise.
+SERVERS := $(VENV)-servers
 
-.PHONY: demo test quick clients check lint types bench lock clean
+.PHONY: demo test quick clients servers check lint types bench lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/aircon demo
 
-test: $(VENV)/.installed-dev clients
+test: $(VENV)/.installed-dev clients servers
 	$(BIN)/pytest -q -n auto
 
 quick: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -n auto -m "not slow"
 
 clients: $(CLIENTS)/.installed
+
+servers: $(SERVERS)/.installed
+	tests/support/install-ceph.sh
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -42,6 +47,8 @@ lock: $(VENV)/.installed-dev
 	  --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate tests/clients/requirements.in -o tests/clients/requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate tests/logstore/s3/requirements.in -o tests/logstore/s3/requirements.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -64,5 +71,13 @@ $(CLIENTS)/.installed: tests/clients/requirements.lock | $(CLIENTS)/bin/python
 	  -r tests/clients/requirements.lock
 	touch $@
 
+$(SERVERS)/bin/python:
+	$(PYTHON) -m venv $(SERVERS)
+
+$(SERVERS)/.installed: tests/logstore/s3/requirements.lock | $(SERVERS)/bin/python
+	$(SERVERS)/bin/pip install -q --disable-pip-version-check --no-compile --require-hashes --no-deps \
+	  -r tests/logstore/s3/requirements.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -141,5 +141,5 @@ class Bucket(BucketReader):
         asked = self._one(name, version_id)
         if bypass:
             asked["BypassGovernanceRetention"] = True
-        with failures.told(f"remove a version of {name}"):
+        with failures.told(f"remove a version of {name}, which stays while it is locked or held"):
             self.client.delete_object(**asked)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -62,12 +62,11 @@ _ELSEWHERE = {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalf
 
 
 @contextlib.contextmanager
-def told(doing: str, clock: Callable[[], float] = time.time) -> Iterator[None]:
+def told(doing: str) -> Iterator[None]:
     """Turn what boto3 raises inside into our errors.
 
     Args:
         doing: what is being done, as it stands after "could not".
-        clock: seconds since 1970, to tell how far the server's clock is away.
 
     Raises:
         StoreAway: it passes; try again later.
@@ -84,7 +83,7 @@ def told(doing: str, clock: Callable[[], float] = time.time) -> Iterator[None]:
     except ResponseParserError as error:
         raise nonsense(_quoted(error)) from error
     except ClientError as error:
-        raise _said_by_server(error, doing, clock()) from error
+        raise _said_by_server(error, doing, time.time()) from error
     except BotoCoreError as error:
         raise _on_the_way(error, doing) from error
     except (ValueError, OverflowError, RuntimeError) as error:  # of dates and numbers in answers

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
+from support.missing import missing
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +15,7 @@ def client_python() -> Path:
     main = Path(sys.prefix)
     python = main.with_name(f"{main.name}-clients") / "bin/python"
     if not (python.exists() and (python.parents[1] / ".installed").exists()):
-        _missing("the real client libraries are not installed: run `make clients`")
+        missing("the real client libraries are not installed: run `make clients`")
     return python
 
 
@@ -25,11 +24,5 @@ def rotel_agent(client_python: Path) -> Path:
     """The collector's program."""
     agents = [*client_python.parents[1].glob("lib/python*/site-packages/rotel/rotel-agent")]
     if not agents:
-        _missing("there is no wheel of Rotel for this platform")
+        missing("there is no wheel of Rotel for this platform")
     return agents[0]
-
-
-def _missing(what: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)

@@ -82,21 +82,37 @@ def moto() -> Iterator[Server]:
         yield server
 
 
+def ministack_program() -> Path:
+    """Where `make servers` installs ministack."""
+    main = Path(sys.prefix)
+    return main.with_name(f"{main.name}-servers") / "bin/ministack"
+
+
+@contextlib.contextmanager
+def ministack() -> Iterator[Server]:
+    """ministack's S3, a process of its own, in memory; it checks no signature."""
+    settings = {
+        "BIND_HOST": "127.0.0.1", "SERVICES": "s3", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
+    }  # fmt: skip
+    with _running("ministack", [ministack_program()], "GATEWAY_PORT", settings) as server:
+        yield server
+
+
 @contextlib.contextmanager
 def _running(
-    name: str, program: list[str | Path], port_option: str | None, environment: dict[str, str]
+    name: str, program: list[str | Path], port_goes_in: str, environment: dict[str, str]
 ) -> Iterator[Server]:
-    port = free_port()
-    ports = [port_option, str(port)] if port_option else []
+    port = str(free_port())
+    as_option = port_goes_in.startswith("-")
     process = subprocess.Popen(
-        [*program, *ports],
-        env={"PATH": os.environ["PATH"], **environment},
+        [*program, *([port_goes_in, port] if as_option else [])],
+        env={"PATH": os.environ["PATH"], port_goes_in: port, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     endpoint = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: _answers(endpoint) or process.poll() is not None)
+        until(lambda: answers(endpoint) or process.poll() is not None)
         assert process.poll() is None, f"{name} did not start"
         yield Server(name, endpoint)
     finally:
@@ -104,7 +120,8 @@ def _running(
         process.wait(30)
 
 
-def _answers(endpoint: str) -> bool:
+def answers(endpoint: str) -> bool:
+    """Whether a server answers HTTP there."""
     try:
         httpx.get(endpoint, trust_env=False, timeout=5)
     except httpx.HTTPError:
