@@ -31,6 +31,7 @@ BENCHES = {
     "prove": "bench.proving:rows",
     "workingcopy": "bench.asking:working_copy",
     "query": "bench.asking:rows",
+    "reconcile": "bench.reconciling:rows",
     "console": "bench.starting:first_rows",
 }
 """Every bench by name, those without the large store first."""

@@ -125,8 +125,8 @@ class PartWriter:
         for low in range(part.first, part.end, step):
             texts = arrow_table(
                 connection,
-                f"SELECT {folded} FROM {_NEW}.records WHERE index BETWEEN ? AND ? ORDER BY index",
-                [low, low + step - 1],
+                f"SELECT {folded} FROM {_NEW}.records "
+                f"WHERE index BETWEEN {low} AND {low + step - 1} ORDER BY index",
             )
             for start in range(0, texts.num_rows, GROUP):
                 group = GroupMap()

@@ -7,11 +7,12 @@ anywhere: what is kept of a record is a few numbers and its place.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from logstore.capture.beside import Folder
 from logstore.capture.inflating import inflated
@@ -23,6 +24,7 @@ from logstore.capture.splitting import split
 from logstore.formats.record import INTERACTION
 from logstore.query.arrow import arrow_table
 from logstore.query.callkeys import key, keys_of, model_name
+from logstore.query.lockdown import quoted
 from logstore.query.reconciling import Side
 from logstore.query.where import like
 
@@ -62,29 +64,24 @@ def side_of_log(engine: Engine, source: str | None = None) -> Side:
         source: only this source, and sources below it (``live/app`` also has ``live/app/web``);
             ``*`` stands for any run of characters; None for all.
     """
-    import numpy as np
-
     engine.know_calls()
-    where, values = "r.kind = ?", [INTERACTION]
+    where = f"r.kind = {quoted(INTERACTION)}"
     if source is not None:
-        where += " AND (r.source LIKE ? ESCAPE '\\' OR r.source LIKE ? ESCAPE '\\')"
-        values += [like(source), like(f"{source}/*")]
+        both = (f"r.source LIKE {quoted(like(each))}" for each in (source, f"{source}/*"))
+        where += " AND (" + " OR ".join(f"{each} ESCAPE '\\'" for each in both) + ")"
     with engine.running() as cursor:
-        found = arrow_table(cursor, f"{_LOG} WHERE {where} ORDER BY r.index", values)
+        found = arrow_table(cursor, f"{_LOG} WHERE {where} ORDER BY r.index")
     numbers = {
-        name: found.column(name).to_numpy().astype(np.uint64)
-        for name in ("span", "response", "call", "known")
+        name: found.column(name).to_numpy() for name in ("span", "response", "call", "known")
     }
-    named = [str(name) for name in found.column("model").to_pylist()]
-    codes, models = _coded(named)
-    told = zip(
-        named, found.column("asked").to_pylist(), found.column("told").to_pylist(), strict=True
-    )
+    model = found.column("model").combine_chunks().dictionary_encode()
+    models = [str(name) for name in model.dictionary.to_pylist()]
+    codes = model.indices.to_numpy()
     index = found.column("index").to_numpy()
     return Side(
-        time_us=found.column("time_us").to_numpy().astype(np.int64),
+        time_us=found.column("time_us").to_numpy(),
         keys=tuple(numbers.values()),
-        likely=np.array([likely_key(*facts) for facts in told], dtype=np.uint64),
+        likely=_likely_keys(models, codes, found.column("asked"), found.column("told")),
         model=codes,
         models=models,
         place=lambda at: f"#{index[at]}",
@@ -92,21 +89,32 @@ def side_of_log(engine: Engine, source: str | None = None) -> Side:
 
 
 _LOG = (
-    "SELECT r.index, r.time_us, coalesce(r.span_key, 0) AS span, "
-    "coalesce(r.response_key, 0) AS response, coalesce(r.call_key, 0) AS call, "
-    "coalesce(c.root + 1, 0) AS known, "
+    "SELECT r.index, r.time_us, coalesce(r.span_key, 0)::UBIGINT AS span, "
+    "coalesce(r.response_key, 0)::UBIGINT AS response, coalesce(r.call_key, 0)::UBIGINT AS call, "
+    "coalesce(c.root + 1, 0)::UBIGINT AS known, "
     "regexp_extract(coalesce(r.response_model, r.request_model, ''), '[^/]*$') AS model, "
-    "coalesce(r.input_tokens, -1) AS asked, coalesce(r.output_tokens, -1) AS told "
+    "coalesce(r.input_tokens, -1)::BIGINT AS asked, coalesce(r.output_tokens, -1)::BIGINT AS told "
     "FROM base.records r LEFT JOIN base.calls c ON c.index = r.index"
 )
 
 
-def _coded(names: list[str]) -> tuple[NDArray[np.int32], list[str]]:
+def _likely_keys(
+    models: list[str], codes: NDArray[np.int32], *tokens: pa.ChunkedArray[Any]
+) -> NDArray[np.uint64]:
+    """`likely_key` of every record, made once for all that say the same."""
     import numpy as np
 
-    places: dict[str, int] = {}
-    codes = [places.setdefault(name, len(places)) for name in names]
-    return np.array(codes, dtype=np.int32), list(places)
+    counted = [each.to_numpy() for each in tokens]
+    said = codes.astype(np.int64)
+    for each in counted:
+        values, place = np.unique(each, return_inverse=True)
+        # Numbered anew each time: the number of pairs is bounded, their product is not.
+        _, first, said = np.unique(
+            said * len(values) + place, return_index=True, return_inverse=True
+        )
+    every = zip(codes[first].tolist(), *(each[first].tolist() for each in counted), strict=True)
+    keys = [likely_key(models[code], asked, told) for code, asked, told in every]
+    return np.array(keys, dtype=np.uint64)[said]
 
 
 def likely_key(model: str | None, asked: int | None, told: int | None) -> int:
@@ -142,19 +150,23 @@ class _Gathered:
         self._time = array("q")
         self._model = array("i")
         self._models: dict[str, int] = {}
+        self._names: list[str] = []
+        self._starts: list[int] = []
         self._places: list[pa.Array[pa.StringScalar]] = []
         self._open: list[str] = []
 
     def read(self, path: Path | None, name: str, unread: Unread, progress: Progress) -> None:
+        self._names.append(name)
+        self._starts.append(len(self._time))
         for piece in _pieces(path):
-            reason = self._take(piece, name)
+            reason = self._take(piece)
             if reason:
                 unread.pieces += 1
                 unread.reasons[reason] += 1
             if len(self._time) % 1024 == 0:
                 progress(len(self._time))
 
-    def _take(self, piece: Item | Bad, name: str) -> str:
+    def _take(self, piece: Item | Bad) -> str:
         """Keep what matters of one piece; returns why it could not be read, if so."""
         if isinstance(piece, Bad):
             return piece.reason
@@ -174,7 +186,7 @@ class _Gathered:
             self._numbers[column].append(value or 0)
         self._time.append(_bounded(found.start_us or found.end_us or 0))
         self._model.append(self._models.setdefault(model or "", len(self._models)))
-        self._open.append(f"{name}, {piece.where}")
+        self._open.append(piece.where)
         if len(self._open) >= _CHUNK:
             self._close()
         return ""
@@ -182,8 +194,7 @@ class _Gathered:
     def _close(self) -> None:
         import pyarrow as pa
 
-        clean = [place.encode("utf-8", "replace").decode() for place in self._open]
-        self._places.append(pa.array(clean, pa.string()))
+        self._places.append(pa.array(map(_clean, self._open), pa.string()))
         self._open = []
 
     def side(self) -> Side:
@@ -192,6 +203,7 @@ class _Gathered:
 
         self._close()
         places = pa.chunked_array(self._places, pa.string())
+        names, starts = [_clean(name) for name in self._names], self._starts
         numbers = {
             name: np.frombuffer(column, dtype=np.uint64) if column else np.zeros(0, np.uint64)
             for name, column in self._numbers.items()
@@ -203,7 +215,7 @@ class _Gathered:
             likely=likely,
             model=np.array(self._model, dtype=np.int32),
             models=list(self._models),
-            place=lambda at: str(places[at].as_py()),
+            place=lambda at: f"{names[bisect_right(starts, at) - 1]}, {places[at].as_py()}",
         )
 
 
@@ -220,6 +232,11 @@ def _pieces(path: Path | None) -> Iterator[Item | Bad]:
             yield from split(inflated(file)[0], folder=folder)
     finally:
         folder.close()
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which no UTF-8 can carry, as question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _bounded(time_us: int) -> int:

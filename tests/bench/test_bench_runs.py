@@ -17,7 +17,7 @@ def test_benches_run_and_write_their_figures(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "bench", "--quick", "--records", "3000", "--json", figures]
     done = subprocess.run(
-        [*command, "seal", "client", "prove", "verify"],
+        [*command, "seal", "client", "prove", "verify", "reconcile"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -25,7 +25,7 @@ def test_benches_run_and_write_their_figures(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     rows = json.loads(figures.read_text())
-    assert {row["bench"] for row in rows} == {"seal", "client", "prove", "verify"}
+    assert {row["bench"] for row in rows} == {"seal", "client", "prove", "verify", "reconcile"}
     assert all(row["value"] > 0 for row in rows)
     # Heading, machine, and one aligned line for each figure.
     assert len(done.stdout.splitlines()) == 2 + len(rows)

@@ -95,6 +95,29 @@ def test_the_missing_are_listed_with_their_place(ask: Aircon, tmp_path: Path) ->
     assert len(rows) == 3
 
 
+def test_a_missing_call_is_named_by_its_file(ask: Aircon, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    for name, calls in (("a", (0, 20)), ("b", ()), ("c", (21, 1))):
+        (folder / f"{name}.jsonl").write_text("".join(f"{said(at)}\n" for at in calls))
+    found = ask("reconcile", "--against", str(folder), "--missing", "--json").objects
+    assert [row["place"] for row in found if row["missing_in"] == "log"] == [
+        f"{folder / 'a.jsonl'}, line 2",
+        f"{folder / 'c.jsonl'}, line 1",
+    ]
+
+
+def test_a_source_is_a_name_and_no_sql(ask: Aircon, tmp_path: Path) -> None:
+    other = written(tmp_path, said(0))
+    for name in ("o'brien", "' OR true --", "a\\", "100%"):
+        found = ask("reconcile", "--against", other, "--source", name)
+        assert found.code == 7
+        assert "0 calls in both, 0 more likely" in found.err
+        assert "0 only in the log, 1 only in" in found.err
+    whole = ask("reconcile", "--against", other, "--source", "*")
+    assert "1 calls in both" in whole.err
+
+
 def test_only_a_time_is_compared(ask: Aircon, tmp_path: Path) -> None:
     other = written(tmp_path, *(said(at) for at in range(4)))
     assert ask("reconcile", "--against", other).code == 7
