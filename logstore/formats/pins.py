@@ -20,7 +20,7 @@ MAX_SPAN = 2**32
 """Most records from a supplement's first to its last: block entries have 32-bit offsets."""
 
 
-class ObjectPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ObjectPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One immutable object of a store.
 
     Attributes:
@@ -29,6 +29,8 @@ class ObjectPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         sha256: hexadecimal.
         xxh3: XXH3-128, hexadecimal, for quick scrubs only.
         retain_until_us: kept at least until then, microseconds since 1970 UTC.
+        version: the S3 version that holds it; empty, and left out, where names have no versions,
+            and where the pin is written before the object is published.
     """
 
     key: str
@@ -36,6 +38,7 @@ class ObjectPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
     xxh3: str
     retain_until_us: int
+    version: str = ""
 
 
 class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

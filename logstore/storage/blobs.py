@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from logstore.disk import AlreadyThere, Disk, open_plain, read_plain
 from logstore.errors import TamperingFound
+from logstore.formats.pins import ObjectPin
 
 MAX_READ = 256 * 2**20
 """Most bytes of an object that `Blobs.read` returns: a seal."""
@@ -17,34 +21,80 @@ _PIECE = 2**20
 class Blobs(Protocol):
     """A store of immutable, named objects.
 
-    Promises: after `publish` returns, the object is durable under its name, no other bytes can
-    ever take that name, and the staged file is gone. Publishing the same bytes again is not an
-    error; other bytes are.
+    Promises: after `publish` returns, the object is durable under its name and, where the store
+    has locks, locked; the staged file is gone. Publishing the same bytes again is not an error.
     """
 
-    def publish(self, key: str, staged: Path) -> None:
+    def publish(self, key: str, staged: Path, retain_until_us: int) -> str:
         """Make a flushed local file an object.
 
+        Args:
+            key: its name.
+            staged: the file.
+            retain_until_us: it is locked at least until then, microseconds since 1970 UTC.
+
+        Returns:
+            The version of the name that holds these bytes; empty where names have no versions.
+
         Raises:
-            TamperingFound: the name is taken by other bytes.
+            TamperingFound: the name is taken by other bytes, which can not be told from these.
             NotDurable: it could not be published; try again later.
+            StoreAway: the store can not be reached or refuses; nothing is lost.
         """
         ...
 
     def read(self, key: str) -> bytes:
-        """All bytes of an object.
+        """All bytes of an object: of its first version, where names have versions.
 
         Raises:
             FileNotFoundError: there is no such object.
         """
         ...
 
-    def path(self, key: str) -> Path:
-        """A local file with the object's bytes (fetched if need be), not yet verified."""
+    def readings(self, key: str) -> Iterator[bytes]:
+        """What was ever put under a name, oldest first: whoever may write can add, not remove."""
         ...
 
-    def keys(self, prefix: str = "") -> list[str]:
-        """Names of all objects that start with a prefix, sorted."""
+    def path(self, pin: ObjectPin) -> Path:
+        """Where a pinned object lies on this machine, if it does; says nothing of its bytes.
+
+        Raises:
+            TamperingFound: its name leads out of the store.
+        """
+        ...
+
+    def fetch(self, pin: ObjectPin) -> Path:
+        """`path`, brought here if need be.
+
+        Raises:
+            FileNotFoundError: the store does not have it.
+            StoreAway: the store can not be reached or refuses.
+        """
+        ...
+
+    def present(self, pin: ObjectPin) -> bool:
+        """Whether there is anything under a pinned object's name."""
+        ...
+
+    def still(self, pin: ObjectPin, descriptor: int) -> bool:
+        """Whether an open file of this object is still the one under its name."""
+        ...
+
+    def version(self, pin: ObjectPin) -> str:
+        """The version that holds a pinned object; empty where names have no versions.
+
+        Raises:
+            TamperingFound: none does.
+        """
+        ...
+
+    def keys(self, prefix: str = "", *, max_age_s: float = 0) -> list[str]:
+        """Names of all objects that start with a prefix, sorted.
+
+        Args:
+            prefix: what they start with.
+            max_age_s: seconds for which an earlier answer may be given again.
+        """
         ...
 
 
@@ -62,9 +112,9 @@ class LocalBlobs:
         self._disk = disk
         self._protect = protect
 
-    def publish(self, key: str, staged: Path) -> None:
+    def publish(self, key: str, staged: Path, retain_until_us: int) -> str:  # noqa: ARG002 - no locks
         """See `Blobs.publish`."""
-        target = self.path(key)
+        target = self._place(key)
         self._disk.make_directory(target.parent)
         staged.chmod(0o444)
         try:
@@ -77,6 +127,7 @@ class LocalBlobs:
                     todo="Run `aircon verify`; look for a second writer or a restored copy.",
                 ) from None
             self._disk.remove(staged)
+        return ""
 
     def read(self, key: str) -> bytes:
         """See `Blobs.read`.
@@ -84,20 +135,44 @@ class LocalBlobs:
         Raises:
             TamperingFound: it is no plain file, or larger than any object that is read whole.
         """
-        return read_plain(self.path(key), MAX_READ)
+        return read_plain(self._place(key), MAX_READ)
 
-    def path(self, key: str) -> Path:
-        """See `Blobs.path`.
+    def readings(self, key: str) -> Iterator[bytes]:
+        """See `Blobs.readings`: a file has one version."""
+        with contextlib.suppress(FileNotFoundError):
+            yield self.read(key)
 
-        Raises:
-            TamperingFound: the name leads out of the store.
-        """
+    def path(self, pin: ObjectPin) -> Path:
+        """See `Blobs.path`."""
+        return self._place(pin.key)
+
+    def fetch(self, pin: ObjectPin) -> Path:
+        """See `Blobs.fetch`: it is here, or nowhere."""
+        return self._place(pin.key)
+
+    def present(self, pin: ObjectPin) -> bool:
+        """See `Blobs.present`."""
+        return os.path.lexists(self._place(pin.key))
+
+    def still(self, pin: ObjectPin, descriptor: int) -> bool:
+        """See `Blobs.still`."""
+        try:
+            found, held = self._place(pin.key).lstat(), os.fstat(descriptor)
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
+
+    def _place(self, key: str) -> Path:
         parts = key.split("/")
         if "\0" in key or not {"", ".", ".."}.isdisjoint(parts):
             raise TamperingFound(f"{key!r} is not the name of an object in a store")
         return self.root / key
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def version(self, pin: ObjectPin) -> str:
+        """See `Blobs.version`."""
+        return ""
+
+    def keys(self, prefix: str = "", *, max_age_s: float = 0) -> list[str]:  # noqa: ARG002 - see above
         """See `Blobs.keys`; write-ahead files and hidden temporary files are not objects."""
         base = self.root / prefix.rpartition("/")[0]
         found = (p.relative_to(self.root) for p in base.rglob("*") if p.is_file() or p.is_symlink())

@@ -22,8 +22,9 @@ from logstore.errors import AirconError, CannotJudge, TamperingFound
 from logstore.formats.cosigned import Cosigned, open_cosigned
 from logstore.formats.policy import NO_QUORUM, Policy
 from logstore.storage import layout
-from logstore.storage.blobs import LocalBlobs
+from logstore.storage.blobs import Blobs
 from logstore.storage.lease import Lease
+from logstore.storage.stores import open_blobs
 from logstore.storage.treeproofs import TreeSource, root_at
 
 
@@ -51,6 +52,11 @@ class CosignedLog(TreeSource, Protocol):
         ...
 
     @property
+    def blobs(self) -> Blobs:
+        """Where its objects are."""
+        ...
+
+    @property
     def origin(self) -> str:
         """The log's name."""
         ...
@@ -65,13 +71,18 @@ class CosignedLog(TreeSource, Protocol):
         """Records readable."""
         ...
 
+    @property
+    def retained_until_us(self) -> int:
+        """Until when its newest index object is kept, microseconds since 1970 UTC."""
+        ...
+
 
 class CosignedShelf:
     """The cosigned checkpoints of the log that a reader reads; remembers what it checked."""
 
     def __init__(self, reader: CosignedLog) -> None:
         self._reader = reader
-        self._blobs = LocalBlobs(reader.store, Disk(immutable=False))
+        self._blobs = reader.blobs
         self._known: dict[str, Cosigned | None] = {}
         self._ours: set[str] = set()
         self._state: tuple[object, Witnessed] = (None, Witnessed())
@@ -123,7 +134,8 @@ class CosignedShelf:
         lease.enter()
         try:
             staged = disk.stage(store / "cosigned", data)
-            LocalBlobs(store, disk, protect=protect).publish(key, staged)
+            until = self._reader.retained_until_us
+            open_blobs(store, disk, protect=protect).publish(key, staged, until)
         finally:
             lease.leave()
         return key, one

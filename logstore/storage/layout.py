@@ -8,6 +8,7 @@ Hive-style, so that query engines read the index objects as one partitioned tabl
     body/log=<slug>/date=<day>/seg-<first>-<count>.parquet     encrypted blocks
     body/log=<slug>/date=<day>/sup-<lowest>-<16 hex>.parquet   supplement: content re-encrypted
     seal/log=<slug>/seal-<first>-<count>.json                  proof of the segment.sealed record
+    claim/log=<slug>/claim-<first>.note                        who publishes a segment (S3 only)
     cosigned/log=<slug>/cp-<size>-<16 hex>.checkpoint          what came back from witnesses
     wal/log=<slug>/<first>.wal                                 unsealed records (local disk only)
 """
@@ -22,6 +23,7 @@ STORE_FILE = "store.json"
 STORE_FORMAT = "aircon-store/1"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+_LOG_FILE = re.compile(r"log/log=[A-Za-z0-9._-]+/log\.json")
 _SEAL = re.compile(r"seal/log=[A-Za-z0-9._-]+/seal-(\d{12})-(\d{1,12})\.json")
 
 _COSIGNED = re.compile(r"cosigned/log=[A-Za-z0-9._-]+/cp-(\d{12,19})-[0-9a-f]{16}\.checkpoint")
@@ -35,6 +37,11 @@ def slug(origin: str) -> str:
 def log_file(origin: str) -> str:
     """Name of a log's description."""
     return f"log/log={slug(origin)}/log.json"
+
+
+def is_log_file(key: str) -> bool:
+    """Whether a name is that of a log's description."""
+    return _LOG_FILE.fullmatch(key) is not None
 
 
 def index_object(origin: str, first: int, count: int, time_us: int) -> str:
@@ -71,6 +78,16 @@ def seal_range(key: str) -> tuple[int, int] | None:
     """(first, count) in a seal's name, or None when it is not one."""
     found = _SEAL.fullmatch(key)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def claim_prefix(origin: str) -> str:
+    """Prefix of the names of a log's claims."""
+    return f"claim/log={slug(origin)}/"
+
+
+def claim_object(origin: str, first: int) -> str:
+    """Name of the claim on the segment that starts at a record."""
+    return f"{claim_prefix(origin)}claim-{first:012d}.note"
 
 
 def cosigned_prefix(origin: str) -> str:

@@ -10,28 +10,32 @@ sealed (in an immutable segment) and, where a witness is configured, witnessed.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from logstore.disk import AlreadyThere, Disk
-from logstore.errors import NotDurable, NotFound, UsageError
+from logstore.disk import Disk
+from logstore.errors import NotDurable, NotFound, StoreAway, UsageError
 from logstore.formats.leaf import parse
 from logstore.formats.pins import KIND, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
 from logstore.formats.record import Receipt, Record, Refusal
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
-from logstore.storage.blobs import Blobs, LocalBlobs
+from logstore.storage.blobs import Blobs
 from logstore.storage.clock import Clock, SystemClock
 from logstore.storage.commits import Committer
 from logstore.storage.encoding import GroupEncoder
+from logstore.storage.fence import open_fence
 from logstore.storage.flights import Flights
+from logstore.storage.home import read_writer
 from logstore.storage.keepup import BackgroundSealing, Sealable
 from logstore.storage.lease import Lease, sealing_alone
 from logstore.storage.logfile import (
+    DAY_US,
     LOG_FORMAT,
     LogFile,
     Retention,
@@ -46,6 +50,7 @@ from logstore.storage.portions import MAX_BATCH_BYTES, MAX_GROUP, content_size
 from logstore.storage.reader import LogReader
 from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
 from logstore.storage.supplements import Owner, SupplementMaker, Survivor
+from logstore.storage.stores import open_blobs
 from logstore.storage.tally import Progress, Tally
 from logstore.storage.tasks import TaskDoor
 from logstore.storage.unsealed import Unsealed
@@ -73,6 +78,7 @@ class Log:
         options: Options | None = None,
         disk: Disk | None = None,
         clock: Clock | None = None,
+        blobs: Blobs | None = None,
     ) -> None:
         self.origin = description.origin
         self._store = store
@@ -81,10 +87,12 @@ class Log:
         self._options = options or Options()
         self._disk = disk or Disk(immutable=self._options.protect)
         self._directory = store / layout.wal_directory(self.origin)
-        blobs: Blobs = LocalBlobs(store, self._disk, protect=self._options.protect)
+        blobs = blobs or open_blobs(store, self._disk, protect=self._options.protect)
+        self._blobs = blobs
+        fence = open_fence(self.origin, keys.signer(), blobs, read_writer(store))
         self._state = WriterState(self.origin, store, keys, blobs, self._disk)
         context = SealingContext(self.origin, description.retention, self._directory / "staging")
-        self._sealer = SegmentSealer(context, keys, blobs, self._disk)
+        self._sealer = SegmentSealer(context, keys, blobs, fence, self._disk)
         clock = clock or SystemClock()
         self._supplements = SupplementMaker(context, keys, blobs, self._disk, clock)
         self._unsealed = Unsealed(self._directory, self.origin)
@@ -102,6 +110,7 @@ class Log:
         sealable = Sealable(
             lambda: state.wal.offset,
             lambda: len(state.waiting),
+            lambda: shutil.disk_usage(self._directory).free,
             self._rotate,
             lambda progress: self.seal(rotate=False, most=1, progress=progress),
         )
@@ -132,16 +141,14 @@ class Log:
         origin = check_origin(signer.name)
         moment = (clock or SystemClock()).wall_us()
         description = LogFile(LOG_FORMAT, origin, signer.vkey(), moment, retention or Retention())
-        target = store / layout.log_file(origin)
-        if target.exists():
-            raise UsageError(f"{store} holds a log {origin} already", todo="Open it instead.")
         wal = store / layout.wal_directory(origin)
-        for folder in (store, target.parent, wal, wal / "staging"):
+        for folder in (store, wal, wal / "staging"):
             disk.make_directory(folder)
             disk.sweep(folder)
-        with contextlib.suppress(AlreadyThere):  # one store may hold the logs of many hosts
-            disk.create(store / layout.STORE_FILE, StoreFile.encode(), protect=options.protect)
         log = cls(store, description, keys, options=options, disk=disk, clock=clock)
+        if log._blobs.keys(layout.log_file(origin)):
+            raise UsageError(f"{store} holds a log {origin} already", todo="Open it instead.")
+        log._publish(layout.STORE_FILE, StoreFile.encode())  # of the logs of many hosts, perhaps
         if not wal_files(wal):  # a creation that crashed half-way is continued, not repeated
             log._state.start()
         with log._committer as state:
@@ -153,8 +160,14 @@ class Log:
         else:
             description = log.description = log._as_recorded()
         # Last: from here on the log is expected, and is never started anew.
-        disk.create(target, description.encode(), protect=options.protect)
+        log._publish(layout.log_file(origin), description.encode())
         return log
+
+    def _publish(self, key: str, data: bytes) -> None:
+        """Make bytes a small object that is kept as long as the index is."""
+        until = self.description.created_us + self.description.retention.index_days * DAY_US
+        staged = self._disk.stage(self._directory / "staging" / "made", data)
+        self._blobs.publish(key, staged, until)
 
     def _as_recorded(self) -> LogFile:
         """The description in record 0 of a log whose creation a crash interrupted."""
@@ -188,15 +201,20 @@ class Log:
             WriterBusy: another process keeps writing.
         """
         origin = keys.signer().verifier().name
-        path = store / layout.log_file(origin)
+        options = options or Options()
+        disk = disk or Disk(immutable=options.protect)
+        blobs = open_blobs(store, disk, protect=options.protect)
         try:
-            description = parse_log_file(path.read_bytes())
+            data = blobs.read(layout.log_file(origin))
         except FileNotFoundError:
             raise NotFound(
                 f"{store} holds no log {origin}",
                 todo="Check --store and --keys; `aircon init` makes a new store.",
             ) from None
-        log = cls(store, description, keys, options=options, disk=disk, clock=clock)
+        log = cls(
+            store, parse_log_file(data), keys,
+            options=options, disk=disk, clock=clock, blobs=blobs,
+        )  # fmt: skip
         try:
             log._recover(progress)
         except BaseException:
@@ -209,6 +227,7 @@ class Log:
             cut, waiting = state.cut, bool(state.waiting)
             self._disk.sweep(self._store)
             self._disk.sweep((self._store / layout.log_file(self.origin)).parent)
+            self._disk.sweep(self._directory / "staging")
             self._sealer.discard_except({old.first for old in state.waiting})
         if cut:
             self._committer.commit([])
@@ -216,7 +235,10 @@ class Log:
             if alone:
                 self._settle()
         if waiting:
-            self.seal(rotate=False, progress=progress)
+            try:
+                self.seal(rotate=False, progress=progress)
+            except StoreAway as error:
+                self._background.put_off(error)
 
     def close(self) -> None:
         """Wait for background work and close; what was acknowledged needs no closing."""
@@ -336,7 +358,7 @@ class Log:
         policy = Policy((self.keys.signer().verifier(),))
         with sealing_alone(self._directory):
             self._settle()
-            reader = LogReader(self._store, self.origin, policy, None)
+            reader = LogReader(self._store, self.origin, policy, None, self._blobs)
             return self._supplements.make(survivors, reader, self._committer)
 
     def _settle(self) -> None:
@@ -359,7 +381,7 @@ class Log:
         if intent is None:
             with contextlib.closing(opened(old.path, self._state.opener(old))) as portions:
                 intent = self._sealer.stage(portions, old.before.frontier, tally)
-        self._sealer.publish(intent)
+        intent = self._sealer.publish(intent)
         index = self._unsealed.pinned_at(intent.pin)
         if index is None:
             index = self.append_sealed(intent)
@@ -370,6 +392,11 @@ class Log:
         tally.sealed(intent.pin.count)
         self._options.on_sealed(intent.pin, time.monotonic() - began)
         return intent.pin
+
+    @property
+    def away(self) -> StoreAway | None:
+        """Why sealed segments can not be published for the time being; None when they can."""
+        return self._background.away
 
     def append_sealed(self, intent: Intent) -> int:
         """Pin a published segment on the log; returns the record's index."""

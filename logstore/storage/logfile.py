@@ -13,6 +13,10 @@ from logstore.storage.layout import STORE_FORMAT
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~-]+)*")
 
 
+DAY_US = 86_400_000_000
+"""Microseconds in a day."""
+
+
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long sealed objects are kept at least, in days from their newest record.
 

@@ -22,8 +22,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from logstore.disk import Disk, read_plain
-from logstore.errors import CannotJudge, NotFound, TamperingFound
+from logstore.disk import Disk
+from logstore.errors import CannotJudge, FormatError, NotFound, TamperingFound
 from logstore.formats.body import Body
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.columns import schema, table
@@ -33,12 +33,14 @@ from logstore.formats.pins import SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
-from logstore.storage.blobs import Blobs, LocalBlobs
+from logstore.storage.blobs import Blobs
 from logstore.storage.bodies import Opened, Unreadable, parsed
 from logstore.storage.content import Content
 from logstore.storage.cosigned import CosignedShelf
-from logstore.storage.logfile import MAX_LOG_FILE, LogFile, parse_log_file
-from logstore.storage.seal import Seal, check_seal, parse_seal
+from logstore.storage.logfile import DAY_US, MAX_LOG_FILE, LogFile, parse_log_file
+from logstore.storage.proven import proven_seal
+from logstore.storage.seal import Seal
+from logstore.storage.stores import open_blobs
 from logstore.storage.tail import Tail
 from logstore.storage.verifiedfiles import VerifiedFiles
 from logstore.storage.wal import wal_files
@@ -46,6 +48,7 @@ from logstore.storage.wal import wal_files
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_PATIENCE_S = 2.0  # how old the listing of a bucket may be, unless something is missing
 _LOOKS = 20
 _PAUSE_S = 0.02  # longer than a writer takes to seal one file and begin the next
 
@@ -60,11 +63,19 @@ class LogReader:
         pins: sealed segments, oldest first.
         seals: their seals, in the same order.
         tail: unsealed records.
+        blobs: where its objects are.
         files: sealed objects, verified before use.
         cosigned: what witnesses said of this log.
     """
 
-    def __init__(self, store: Path, origin: str, policy: Policy, keys: KeyStore | None) -> None:
+    def __init__(
+        self,
+        store: Path,
+        origin: str,
+        policy: Policy,
+        keys: KeyStore | None,
+        blobs: Blobs | None = None,
+    ) -> None:
         self.store = store
         self.origin = origin
         self.policy = policy
@@ -73,8 +84,8 @@ class LogReader:
         self.seals: list[Seal] = []
         self._supplements: list[SupplementPin] = []  # that seals list
         self._trust = Policy(tuple(key for key in policy.logs if key.name == origin))
-        self._blobs: Blobs = LocalBlobs(store, Disk(immutable=False))
-        self.files = VerifiedFiles(self._blobs)
+        self.blobs = blobs or open_blobs(store, Disk(immutable=False))
+        self.files = VerifiedFiles(self.blobs)
         self.cosigned = CosignedShelf(self)
         self.tail = self._new_tail()
         self.refresh()
@@ -101,7 +112,8 @@ class LogReader:
             CannotJudge: the store's logs are not in the policy.
             TamperingFound: seals or the unsealed tail contradict their signatures.
         """
-        found = log_files(store)
+        blobs = open_blobs(store, Disk(immutable=False))
+        found = log_files(blobs)
         if not found:
             raise NotFound(
                 f"there is no store at {store}", todo="Check --store; `aircon init` makes one."
@@ -116,7 +128,7 @@ class LogReader:
                 f"the policy does not single out one log of this store ({names})",
                 todo="Use the store's policy file, and name one log if it holds several.",
             )
-        return cls(store, known[0], policy, keys)
+        return cls(store, known[0], policy, keys, blobs)
 
     # -- where it stands ----------------------------------------------------------------------
 
@@ -129,6 +141,14 @@ class LogReader:
     def size(self) -> int:
         """Records readable: sealed and unsealed."""
         return self.tail.end
+
+    @property
+    def retained_until_us(self) -> int:
+        """Until when its newest index object is kept, or would be; microseconds since 1970 UTC."""
+        if self.pins:
+            return self.pins[-1].index.retain_until_us
+        made = parse_log_file(self.blobs.read(layout.log_file(self.origin)))
+        return made.created_us + made.retention.index_days * DAY_US
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -158,7 +178,7 @@ class LogReader:
         for look in range(_LOOKS):
             if look:
                 time.sleep(_PAUSE_S)
-            if self._take_seals():
+            if self._take_seals(_PATIENCE_S if not look else 0):
                 self.tail = self._new_tail()
             if self.tail.refresh():
                 break
@@ -193,21 +213,21 @@ class LogReader:
     def _judge(self, note: bytes) -> Checkpoint:
         return self._trust.check(note)
 
-    def _take_seals(self) -> bool:
+    def _take_seals(self, patience_s: float) -> bool:
         ranges = {
             span: key
-            for key in self._blobs.keys(layout.seal_prefix(self.origin))
+            for key in self.blobs.keys(layout.seal_prefix(self.origin), max_age_s=patience_s)
             if (span := layout.seal_range(key)) is not None
         }
         grown = False
         for first, count in sorted(ranges):
             if first == self.sealed:
-                self._take_seal(parse_seal(self._blobs.read(ranges[first, count])))
+                self._take_seal(ranges[first, count])
                 grown = True
         return grown
 
-    def _take_seal(self, seal: Seal) -> None:
-        pin = check_seal(seal, self._trust, self.origin)
+    def _take_seal(self, key: str) -> None:
+        seal, pin = proven_seal(self.blobs, key, self._trust, self.origin)
         if pin.first != self.sealed:
             raise TamperingFound(f"the seal of the segment from record {self.sealed} is missing")
         self.pins.append(pin)
@@ -248,7 +268,7 @@ class LogReader:
         for pin in self.pins_in(first, end):
             low, high = max(first, pin.first) - pin.first, min(end, pin.end) - pin.first
             with self.index(pin) as path:
-                found += _leaves_in(path, low, high)
+                found += leaves_in(path, low, high)
         tail = self.tail
         return found + tail.leaves[max(first - tail.first, 0) : max(end - tail.first, 0)]
 
@@ -333,16 +353,20 @@ class LogReader:
         return Content(self, self.keys)
 
 
-def log_files(store: Path) -> list[LogFile]:
+def log_files(blobs: Blobs) -> list[LogFile]:
     """Descriptions of every log in a store, sorted by origin."""
-    found = [
-        parse_log_file(read_plain(path, MAX_LOG_FILE))
-        for path in sorted(store.glob("log/log=*/log.json"))
-    ]
-    return sorted(found, key=lambda log: log.origin)
+    names = [key for key in blobs.keys("log/") if layout.is_log_file(key)]
+    return sorted((_log_file(blobs, key) for key in names), key=lambda log: log.origin)
 
 
-def _leaves_in(path: Path, low: int, high: int) -> list[bytes]:
+def _log_file(blobs: Blobs, key: str) -> LogFile:
+    data = blobs.read(key)
+    if len(data) > MAX_LOG_FILE:
+        raise FormatError(f"{key} is larger than any log's description")
+    return parse_log_file(data)
+
+
+def leaves_in(path: Path, low: int, high: int) -> list[bytes]:
     """Leaves of rows [low, high) of an index object, reading only the row groups that hold them."""
     import pyarrow.parquet as pq
 

@@ -7,6 +7,7 @@ before the log itself, on disk and signed, names the published objects by their 
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from logstore.disk import Disk, read_plain
-from logstore.errors import FormatError, KeyDestroyed, TamperingFound
+from logstore.errors import AirconError, FormatError, KeyDestroyed, TamperingFound
 from logstore.formats.blocks import BlockContext
 from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
 from logstore.formats.group import Content
@@ -36,15 +37,15 @@ from logstore.formats.record import Record
 from logstore.keys.keystore import KeyStore
 from logstore.storage import edge, layout
 from logstore.storage.blobs import Blobs
+from logstore.storage.fence import Fence
 from logstore.storage.indexing import ClearPart, IndexBuilder
-from logstore.storage.logfile import Retention
+from logstore.storage.logfile import DAY_US, Retention
 from logstore.storage.opened import Portion
 from logstore.storage.seal import FORMAT, Seal, check_seal, parse_seal
 from logstore.storage.segment import BlockBuilder, owned_by, pin_bytes
 from logstore.storage.tally import Tally
 from logstore.storage.unsealed import Following
 
-_DAY_US = 86_400_000_000
 _INTENT = "intent.json"
 _MAC = "intent.mac"
 
@@ -85,10 +86,13 @@ class SealingContext:
 class SegmentSealer:
     """Builds, stages and publishes the objects of segments."""
 
-    def __init__(self, context: SealingContext, keys: KeyStore, blobs: Blobs, disk: Disk) -> None:
+    def __init__(
+        self, context: SealingContext, keys: KeyStore, blobs: Blobs, fence: Fence, disk: Disk
+    ) -> None:
         self._context = context
         self._keys = keys
         self._blobs = blobs
+        self._fence = fence
         self._disk = disk
 
     def staged(self, first: int) -> Intent | None:
@@ -170,12 +174,28 @@ class SegmentSealer:
         self._disk.create(folder / _INTENT, data, mode=0o600)
         return intent
 
-    def publish(self, intent: Intent) -> None:
-        """Give both staged objects their final names."""
-        folder = self._folder(intent.pin.first)
-        for name, pin in _objects(intent):
-            if (folder / name).exists():
-                self._blobs.publish(pin.key, folder / name)
+    def publish(self, intent: Intent) -> Intent:
+        """Give both staged objects their final names; returns the intent with their versions.
+
+        Raises:
+            Fenced: another writer publishes this segment; nothing was published.
+            StoreAway: the store can not be reached; nothing is lost.
+        """
+        self._fence.claim(intent.pin)
+        index = self._published_object(intent.pin.first, "index", intent.pin.index)
+        body = intent.pin.body
+        if body is not None:
+            body = self._published_object(intent.pin.first, "body", body)
+        pin = msgspec.structs.replace(intent.pin, index=index, body=body)
+        return msgspec.structs.replace(intent, pin=pin)
+
+    def _published_object(self, first: int, name: str, pin: ObjectPin) -> ObjectPin:
+        staged = self._folder(first) / name
+        if staged.exists():
+            version = self._blobs.publish(pin.key, staged, pin.retain_until_us)
+        else:  # published before a crash
+            version = self._blobs.version(pin)
+        return msgspec.structs.replace(pin, version=version)
 
     def publish_seal(self, intent: Intent, following: Following) -> None:
         """Publish the seal.
@@ -204,21 +224,17 @@ class SegmentSealer:
         data = self._published(key, pin) or seal.encode()
         folder = self._folder(pin.first)
         self._disk.make_directory(folder, 0o700)
-        self._blobs.publish(key, self._disk.stage(folder / "seal", data))
+        until = pin.index.retain_until_us
+        self._blobs.publish(key, self._disk.stage(folder / "seal", data), until)
 
     def _published(self, key: str, pin: SegmentPin) -> bytes | None:
-        """The seal as published before a crash; its checkpoint may be an earlier, as good one.
-
-        Raises:
-            TamperingFound: what has its name proves something else.
-        """
-        if key not in self._blobs.keys(key):
-            return None
-        data = self._blobs.read(key)
+        """The seal as published before a crash; its checkpoint may be an earlier, as good one."""
         trust = Policy((self._keys.signer().verifier(),))
-        if check_seal(parse_seal(data), trust, self._context.origin) != pin:
-            raise TamperingFound(f"{key} is not the seal of this segment")
-        return data
+        for data in self._blobs.readings(key):
+            with contextlib.suppress(AirconError):
+                if check_seal(parse_seal(data), trust, self._context.origin) == pin:
+                    return data
+        return None
 
     def discard(self, first: int) -> None:
         """Remove the staging folder of a segment."""
@@ -249,13 +265,13 @@ class SegmentSealer:
         with BlockBuilder(owned, self._keys, BlockContext(origin, first, count)) as builder:
             data = index.finish()
             key = layout.index_object(origin, first, count, taken)
-            index_pin = pin_bytes(key, data, last + kept.index_days * _DAY_US)
+            index_pin = pin_bytes(key, data, last + kept.index_days * DAY_US)
             self._put(self._folder(first) / "index", data)
             body = builder.finish(tally.packed)
         body_pin = None
         if body is not None:
             key = layout.body_object(origin, first, count, taken)
-            body_pin = pin_bytes(key, body, last + kept.body_days * _DAY_US)
+            body_pin = pin_bytes(key, body, last + kept.body_days * DAY_US)
             self._put(self._folder(first) / "body", body)
         return SegmentPin(first, count, bytes(32), index_pin, body_pin)
 

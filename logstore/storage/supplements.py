@@ -36,13 +36,13 @@ from logstore.storage.blobs import Blobs
 from logstore.storage.bodies import Unreadable, check
 from logstore.storage.clock import Clock
 from logstore.storage.commits import Committer
+from logstore.storage.logfile import DAY_US
 from logstore.storage.segment import block_object, pin_bytes
 
 if TYPE_CHECKING:
     from logstore.storage.reader import LogReader
     from logstore.storage.sealing import SealingContext
 
-_DAY_US = 86_400_000_000
 _OBJECT = "body"
 _PORTION = 16_384  # leaves read at a time: a row group of an index object
 
@@ -189,7 +189,7 @@ class SupplementMaker:
             )
         data = block_object(owned, self._keys, BlockContext(origin, first, count))
         key = layout.supplement_object(origin, first, secrets.token_hex(8), self._clock.wall_us())
-        until = newest_us + self._context.retention.body_days * _DAY_US
+        until = newest_us + self._context.retention.body_days * DAY_US
         pin = SupplementPin(first, count, len(chosen), pin_bytes(key, data, until))
         folder = self._folder(pin)
         self._disk.make_directory(folder, 0o700)
@@ -207,7 +207,7 @@ class SupplementMaker:
         # call for this supplement has returned, the keys before it were not destroyed.
         if pin_bytes(pin.body.key, data, pin.body.retain_until_us) != pin.body:
             return False
-        self._blobs.publish(pin.body.key, staged)
+        self._blobs.publish(pin.body.key, staged, pin.body.retain_until_us)
         return True
 
     def _discard(self, folder: Path) -> None:

@@ -40,11 +40,15 @@ class VerifiedFiles:
 
     def place(self, pin: ObjectPin) -> Path:
         """Where an object lies; says nothing of its bytes."""
-        return self._blobs.path(pin.key)
+        return self._blobs.path(pin)
 
     def present(self, pin: ObjectPin) -> bool:
         """Whether there is anything under the object's name."""
-        return os.path.lexists(self.place(pin))
+        return self._blobs.present(pin)
+
+    def still(self, pin: ObjectPin, fd: int) -> bool:
+        """Whether a descriptor of the object still is what its name leads to."""
+        return self._blobs.still(pin, fd)
 
     @contextlib.contextmanager
     def opened(self, pin: ObjectPin) -> Iterator[Path]:
@@ -69,7 +73,7 @@ class VerifiedFiles:
             TamperingFound: it is missing or not the pinned bytes.
         """
         try:
-            with open_plain(self.place(pin)) as file:
+            with open_plain(self._blobs.fetch(pin)) as file:
                 fd = os.dup(file.fileno())
         except FileNotFoundError:
             raise TamperingFound(
@@ -116,7 +120,7 @@ class HeldFiles:
             fd = self._held[pin.key] = self._files.descriptor(pin)
         else:
             self._files.check(pin, fd)
-            if not _leads_to(self._files.place(pin), fd):
+            if not self._files.still(pin, fd):
                 raise _changed(pin, "was exchanged or removed since it was checked")
         return path_of(fd)
 
@@ -129,14 +133,6 @@ class HeldFiles:
 def path_of(fd: int) -> Path:
     """A path that opens the file behind a descriptor of this process."""
     return Path(f"/proc/self/fd/{fd}")
-
-
-def _leads_to(place: Path, fd: int) -> bool:
-    try:
-        found, held = place.lstat(), os.fstat(fd)
-    except FileNotFoundError:
-        return False
-    return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
 
 
 def _identity(fd: int) -> _Identity:

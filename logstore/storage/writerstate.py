@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,18 +21,22 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from logstore.disk import AlreadyThere, Disk
-from logstore.errors import TamperingFound
+from logstore.errors import Fenced, TamperingFound
 from logstore.formats.checkpoint import open_checkpoint
 from logstore.formats.group import Group, Sealer
 from logstore.formats.leaf import leaf_hashes, parse
+from logstore.formats.merkle import Frontier
+from logstore.formats.pins import SegmentPin
 from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout, together
 from logstore.storage.blobs import Blobs
 from logstore.storage.encoding import ChainState
-from logstore.storage.reader import LogReader
-from logstore.storage.seal import Seal, check_seal, parse_seal
+from logstore.storage.proven import proven_seal
+from logstore.storage.reader import LogReader, leaves_in
+from logstore.storage.seal import Seal
 from logstore.storage.treeproofs import root_at
+from logstore.storage.verifiedfiles import VerifiedFiles
 from logstore.storage.wal import WalContent, WalWriter, groups_from, read_wal, wal_files
 
 _DESTROYED = b'"kind":"key.destroyed"'
@@ -79,6 +84,7 @@ class WriterState:
         self._wal_start = self.chain
         self._open = False
         self._proven: dict[str, Seal] = {}
+        self._pins: dict[int, SegmentPin] = {}  # of the seals that are proven, by first record
 
     # -- loading ------------------------------------------------------------------------------
 
@@ -109,7 +115,7 @@ class WriterState:
         seals = self._seals()
         chain = self._sealed_state(seals)
         self._keys_destroyed(key for seal in seals for key in seal.destroyed)
-        files = self._unsealed_files(chain.size)
+        files = self._unsealed_files(seals)
         self.waiting = []
         content = None
         for path in files:
@@ -161,9 +167,9 @@ class WriterState:
     def _seal(self, key: str) -> Seal:
         """A seal, proven: the keys it lists are destroyed on its word."""
         if key not in self._proven:
-            seal = parse_seal(self._blobs.read(key))
-            check_seal(seal, Policy((self._keys.signer().verifier(),)), self.origin)
-            self._proven[key] = seal
+            trust = Policy((self._keys.signer().verifier(),))
+            self._proven[key], pin = proven_seal(self._blobs, key, trust, self.origin)
+            self._pins[pin.first] = pin
         return self._proven[key]
 
     def _sealed_state(self, seals: Sequence[Seal]) -> ChainState:
@@ -176,17 +182,46 @@ class WriterState:
             raise TamperingFound(f"the seal of segment {newest.first} contradicts its checkpoint")
         return ChainState(newest.end, b"", frontier)
 
-    def _unsealed_files(self, sealed: int) -> list[Path]:
-        """Write-ahead files behind the sealed part; older ones are leftovers of a crash."""
-        left = []
-        for path in wal_files(self._directory):
-            first = int(path.stem)
-            if first < sealed:
-                self._keys.wal_keys.drop(first)
-                self._disk.remove(path)
-            else:
-                left.append(path)
-        return left
+    def _unsealed_files(self, seals: Sequence[Seal]) -> list[Path]:
+        """Write-ahead files behind the sealed part; older ones are leftovers of a crash.
+
+        Raises:
+            Fenced: an older one holds other records than were sealed in their place.
+        """
+        sealed = seals[-1].end if seals else 0
+        files = wal_files(self._directory)
+        older = [path for path in files if int(path.stem) < sealed]
+        for path in older:
+            self._check_sealed(path, seals)
+        for path in older:
+            self._keys.wal_keys.drop(int(path.stem))
+            self._disk.remove(path)
+        return files[len(older) :]
+
+    def _check_sealed(self, path: Path, seals: Sequence[Seal]) -> None:
+        """What is about to be removed must be in a segment, leaf by leaf."""
+        first = int(path.stem)
+        place = bisect.bisect_right([seal.first for seal in seals], first) - 1
+        edge = seals[place - 1].edge() if place else Frontier()
+        leaves = [leaf for group in read_wal(path, self.origin).groups for leaf in group.leaves]
+        if edge.size == first:
+            edge.extend(leaf_hashes(leaves))
+        if edge.to_bytes() == seals[place].frontier:
+            return
+        pin = self._pins[seals[place].first]
+        if first == pin.first and len(leaves) < pin.count:  # the segment has all that is in it
+            with VerifiedFiles(self._blobs).opened(pin.index) as index:
+                same = leaves_in(index, 0, len(leaves)) == leaves
+        else:
+            same = False
+        if not same:
+            raise Fenced(
+                f"another writer has sealed other records from {first} on under this log's key",
+                kept=f"The {len(leaves)} records that were taken here from there on are still in"
+                f" {path}, and nothing was written over the others.",
+                todo="Stop one of the two, and find out who copied the key store or put back an"
+                " older copy of this folder; then `aircon verify`.",
+            )
 
     def _replay(self, chain: ChainState, groups: Sequence[Group]) -> ChainState:
         """The chain after more groups, checked against the newest group's signed checkpoint."""
@@ -243,7 +278,8 @@ class WriterState:
         self._keys.head.accept(newest)
 
     def _reader(self) -> LogReader:
-        return LogReader(self._store, self.origin, Policy((self._keys.signer().verifier(),)), None)
+        trust = Policy((self._keys.signer().verifier(),))
+        return LogReader(self._store, self.origin, trust, None, self._blobs)
 
     # -- changing -----------------------------------------------------------------------------
 

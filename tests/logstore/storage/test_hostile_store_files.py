@@ -11,6 +11,7 @@ from support.stores import ORIGIN, TestStore, chat, texts
 from logstore.disk import AlreadyThere, Disk, lock_file
 from logstore.errors import AirconError, TamperingFound
 from logstore.storage import layout
+from logstore.formats.pins import ObjectPin
 from logstore.storage.blobs import LocalBlobs
 from logstore.storage.clock import SystemClock
 
@@ -107,9 +108,9 @@ def test_no_name_of_an_object_leads_out_of_the_store(tmp_path: Path, key: str) -
     (tmp_path / "secret").write_text("not of this store")
     blobs = LocalBlobs(tmp_path / "evidence", Disk(immutable=False))
     with pytest.raises(TamperingFound, match="not the name"):
-        blobs.path(key)
+        blobs.path(ObjectPin(key, 1, "00" * 32, "", 0))
     with pytest.raises(TamperingFound, match="not the name"):
-        blobs.publish(key, tmp_path / "secret")
+        blobs.publish(key, tmp_path / "secret", 0)
     assert (tmp_path / "secret").read_text() == "not of this store"
 
 

@@ -48,7 +48,7 @@ def test_sealing_hurries_when_files_pile_up_and_when_the_log_is_closed(
         seen.append(bool(progress()))  # type: ignore[call-arg] - stands for Pace, asks its haste
 
     background = BackgroundSealing(
-        Sealable(lambda: 10, lambda: len(waiting), waiting.append, seal), 10
+        Sealable(lambda: 10, lambda: len(waiting), lambda: 2**40, waiting.append, seal), 10
     )
     background.keep_up()  # one file waits: time enough
     go_on.set()

@@ -141,7 +141,7 @@ def test_a_sealing_that_keeps_failing_is_said_and_lets_no_file_pile_up() -> None
     def fail(_: Progress) -> None:
         raise NotDurable("no room for a segment")
 
-    log = Sealable(lambda: 10, lambda: len(files), files.append, fail)
+    log = Sealable(lambda: 10, lambda: len(files), lambda: 2**40, files.append, fail)
     background = BackgroundSealing(log, 10)
     said = 0
     for _ in range(20):

@@ -1,0 +1,243 @@
+"""Objects in an S3 bucket under Object Lock; implements `Blobs`.
+
+Rules:
+
+1. Nothing is obeyed that only the bucket says. An object is the version that was put first, or the
+   one whose bytes are pinned; what lies above it, or in front of it, is left to `verify` to name.
+2. Sealed objects are used from the cache, by digest. Small objects that were read once are used
+   from a copy: who reads them checks their signatures each time.
+3. A name that somebody else has taken does not stop the log: the object becomes a further version,
+   and the log pins which. Only a rival's claim does (`fence`).
+4. When the bucket can not be reached, what is here goes on being readable; `away` says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logstore.disk import Disk, read_plain
+from logstore.errors import StoreAway, TamperingFound, UsageError
+from logstore.formats.pins import ObjectPin
+from logstore.s3.address import is_plain
+from logstore.storage.blobs import MAX_READ
+from logstore.storage.cache import Cache
+from logstore.storage.home import read_writer
+
+if TYPE_CHECKING:
+    from logstore.s3.bucket import Fetched
+    from logstore.s3.remote import Remote
+    from logstore.s3.versions import Version
+
+_MOST_VERSIONS = 64
+"""Versions of one small object that are looked at: a rival has one, a vandal may have any number."""
+
+
+class BucketBlobs:
+    """Objects of one bucket and prefix, with what this machine keeps of them.
+
+    Args:
+        folder: the home.
+        remote: its bucket.
+        disk: how files are written.
+
+    Attributes:
+        bucket: the bucket itself.
+        cache: sealed objects on this machine.
+        away: why the bucket could not be listed the last time; None when it could.
+    """
+
+    def __init__(self, folder: Path, remote: Remote, disk: Disk) -> None:
+        from logstore.s3.bucket import Bucket
+
+        self.bucket = Bucket(remote)
+        self.cache = Cache(folder / "cache")
+        self.away: StoreAway | None = None
+        self._copies = folder / "copies"
+        self._writer = read_writer(folder)
+        self._disk = disk
+        self._listed: dict[str, tuple[float, list[str]]] = {}
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def publish(self, key: str, staged: Path, retain_until_us: int) -> str:
+        """See `Blobs.publish`."""
+        version = self._put(key, read_plain(staged), retain_until_us, first=False)
+        self._settle(key, staged)
+        return version.version_id
+
+    def publish_first(self, key: str, data: bytes, retain_until_us: int) -> None:
+        """Put an object whose name nobody may have taken.
+
+        Raises:
+            NameTaken: somebody has, with other bytes; nothing was written over them.
+        """
+        self._put(key, data, retain_until_us, first=True)
+
+    def publish_over(self, key: str, data: bytes, retain_until_us: int) -> None:
+        """Put an object also where somebody has taken its name: as a further version."""
+        self._put(key, data, retain_until_us, first=False)
+
+    def _put(self, key: str, data: bytes, retain_until_us: int, *, first: bool) -> Version:
+        from logstore.s3.bucket import Lock, NameTaken
+
+        if self._writer is None:
+            raise UsageError(
+                f"this machine only reads {self.bucket.address}",
+                kept="Nothing was written.",
+                todo="Write where the log was made.",
+            )
+        lock = Lock(self._writer.mode, retain_until_us)
+        try:
+            return self.bucket.put(key, data, lock=lock)
+        except NameTaken:
+            if first:
+                raise
+        return self.bucket.put_over(key, data, lock=lock)
+
+    def _settle(self, key: str, staged: Path) -> None:
+        """What was published is used from here from now on; the staged file goes."""
+        if key.endswith(".parquet"):
+            data = read_plain(staged)
+            self.cache.keep(hashlib.sha256(data).hexdigest(), data)
+        else:
+            self._copy(key, read_plain(staged))
+        self._listed.clear()
+        self._disk.remove(staged)
+
+    # -- small objects ------------------------------------------------------------------------
+
+    def read(self, key: str) -> bytes:
+        """See `Blobs.read`: the copy here, else the version that was put first."""
+        with contextlib.suppress(FileNotFoundError):
+            return read_plain(self._copies / _plain(key), MAX_READ)
+        for data in self.readings(key):
+            self._copy(key, data)
+            return data
+        raise FileNotFoundError(key)
+
+    def readings(self, key: str) -> Iterator[bytes]:
+        """See `Blobs.readings`: from the bucket itself."""
+        for version in self.bucket.history(key)[:_MOST_VERSIONS]:
+            if version.size <= MAX_READ:
+                with contextlib.suppress(FileNotFoundError):
+                    yield self.bucket.get(key, version.version_id, most=MAX_READ).data
+
+    def _copy(self, key: str, data: bytes) -> None:
+        place = self._copies / _plain(key)
+        if not place.exists():
+            self._disk.make_directory(place.parent, 0o700)
+            self._disk.replace(place, data)
+
+    def keys(self, prefix: str = "", *, max_age_s: float = 0) -> list[str]:
+        """See `Blobs.keys`: what the bucket lists, hidden behind a delete marker or not.
+
+        When the bucket can not be reached: what is copied here.
+        """
+        from logstore.s3.versions import Version
+
+        then, found = self._listed.get(prefix, (float("-inf"), []))
+        if time.monotonic() - then < max_age_s:
+            return found
+        try:
+            listed = {
+                each.name
+                for each in self.bucket.versions(prefix)
+                if isinstance(each, Version) and is_plain(each.name)
+            }
+        except StoreAway as error:
+            self.away = error
+            found = self._copied(prefix)
+            if not found:
+                raise
+            return found
+        self.away = None
+        found = sorted(listed)
+        self._listed[prefix] = (time.monotonic(), found)
+        return found
+
+    def _copied(self, prefix: str) -> list[str]:
+        base = self._copies / prefix.rpartition("/")[0]
+        paths = (path for path in base.rglob("*") if path.is_file())
+        names = (path.relative_to(self._copies).as_posix() for path in paths)
+        return sorted(n for n in names if n.startswith(prefix) and not _hidden(n))
+
+    # -- sealed objects -----------------------------------------------------------------------
+
+    def path(self, pin: ObjectPin) -> Path:
+        """See `Blobs.path`: in the cache."""
+        return self.cache.path(_digest(pin))
+
+    def fetch(self, pin: ObjectPin) -> Path:
+        """See `Blobs.fetch`."""
+        digest = _digest(pin)
+        path = self.cache.use(digest)
+        if path is not None:
+            return path
+        fetched = self.pinned(pin)
+        if fetched is None:
+            raise FileNotFoundError(pin.key)
+        return self.cache.keep(digest, fetched.data)
+
+    def pinned(self, pin: ObjectPin) -> Fetched | None:
+        """A pinned object from the bucket, whichever version holds it; None when none does."""
+        for version_id in self._candidates(pin):
+            try:
+                fetched = self.bucket.get(pin.key, version_id, most=pin.size)
+            except (FileNotFoundError, TamperingFound):
+                continue
+            if hashlib.sha256(fetched.data).hexdigest() == pin.sha256:
+                return fetched
+        return None
+
+    def _candidates(self, pin: ObjectPin) -> Iterator[str]:
+        """Versions that may hold an object: the pinned one, then whatever has its size."""
+        if pin.version:
+            yield pin.version
+        for version in self.bucket.history(pin.key):
+            if version.size == pin.size and version.version_id != pin.version:
+                yield version.version_id
+
+    def version(self, pin: ObjectPin) -> str:
+        """See `Blobs.version`."""
+        fetched = self.pinned(pin)
+        if fetched is not None:
+            return fetched.head.version_id
+        raise TamperingFound(
+            f"{pin.key} is not in the bucket, though it was put there",
+            kept="What it holds is still in the write-ahead files of this machine.",
+            todo="Run `aircon verify` and find out who may delete versions.",
+        )
+
+    def present(self, pin: ObjectPin) -> bool:
+        """See `Blobs.present`: here, or in the bucket."""
+        return self.cache.use(_digest(pin)) is not None or bool(self.bucket.history(pin.key))
+
+    def still(self, pin: ObjectPin, descriptor: int) -> bool:  # noqa: ARG002 - as `Blobs` has it
+        """See `Blobs.still`: a file of the cache is only one of the places where an object lies."""
+        return True
+
+
+def _digest(pin: ObjectPin) -> str:
+    if len(pin.sha256) != hashlib.sha256().digest_size * 2 or not pin.sha256.isalnum():
+        raise TamperingFound(f"the pin of {pin.key!r} has no SHA-256")
+    return pin.sha256
+
+
+def _plain(key: str) -> str:
+    """A name as a path below the copies.
+
+    Raises:
+        TamperingFound: it leads elsewhere.
+    """
+    if not is_plain(key) or _hidden(key):
+        raise TamperingFound(f"{key!r} is not the name of an object in a store")
+    return key
+
+
+def _hidden(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(".")

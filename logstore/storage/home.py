@@ -1,0 +1,98 @@
+"""A bucket's home on this machine: what a machine needs locally to use a store on S3.
+
+    remote.json  which bucket, and how it is reached (`logstore.s3.remote`)
+    writer.json  on the writer's machine only: who it is, and how it locks what it writes
+    wal/         unsealed records and staged segments, likewise
+    copies/      small objects as they were read or written: seals, descriptions, checkpoints
+    cache/       sealed objects by digest (`cache`)
+
+A home takes the place of a store's directory in every call. Where there is no ``remote.json``, the
+directory is the store itself.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from logstore.disk import Disk, read_plain
+from logstore.errors import FormatError, UsageError
+from logstore.s3.remote import MAX_FILE, REMOTE_FILE, Remote, encode, parse
+
+WRITER_FILE = "writer.json"
+
+Mode = Literal["COMPLIANCE", "GOVERNANCE"]
+"""Object Lock modes, as S3 spells them."""
+
+
+class WriterFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``writer.json`` says.
+
+    Attributes:
+        id: 16 hexadecimal digits: tells this writer from every other of the same store.
+        host: the machine that it was made on.
+        mode: how its objects are locked.
+    """
+
+    id: str
+    host: str
+    mode: Mode
+
+    def __str__(self) -> str:
+        return f"{self.host} ({self.id})"
+
+
+def read_remote(folder: Path) -> Remote | None:
+    """The bucket whose home a directory is; None when it is no home, so the store itself.
+
+    Raises:
+        FormatError: the file can not be read.
+    """
+    try:
+        return parse(read_plain(folder / REMOTE_FILE, MAX_FILE))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def read_writer(folder: Path) -> WriterFile | None:
+    """Who writes from a home; None when this machine only reads.
+
+    Raises:
+        FormatError: the file can not be read.
+    """
+    try:
+        data = read_plain(folder / WRITER_FILE, MAX_FILE)
+    except FileNotFoundError:
+        return None
+    try:
+        return msgspec.json.decode(data, type=WriterFile)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(
+            f"{folder / WRITER_FILE} can not be read: {error}",
+            kept="The bucket is not affected.",
+            todo="Put the file back from a copy.",
+        ) from None
+
+
+def make_home(folder: Path, remote: Remote, disk: Disk) -> None:
+    """Make a directory the home of a bucket.
+
+    Raises:
+        UsageError: it is the home of another one.
+    """
+    there = read_remote(folder)
+    if there is not None and there.address != remote.address:
+        raise UsageError(f"{folder} is the home of {there.address}, not of {remote.address}")
+    if there != remote:
+        disk.make_directory(folder, 0o700)
+        disk.replace(folder / REMOTE_FILE, encode(remote), mode=0o600)
+
+
+def make_writer(folder: Path, identity: str, mode: Mode, disk: Disk) -> None:
+    """Let a home write; `identity` is `WriterFile.id`."""
+    writer = WriterFile(identity, socket.gethostname(), mode)
+    data = msgspec.json.format(msgspec.json.encode(writer), indent=1) + b"\n"
+    disk.create(folder / WRITER_FILE, data, mode=0o600)
