@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from console import passphrases
+from console import diagnostics, passphrases
 from console.access import AccessRecorder
 from console.progress import Progress
 from logstore.errors import CannotJudge, FormatError, NotFound, UsageError
@@ -52,12 +52,40 @@ def places(args: Namespace) -> Places:
     """Where the store and its neighbours lie, by `--store`, `--keys`, `--policy`, environment."""
     from logstore.storage.places import Places
 
-    found = Places.of(Path(args.store or os.environ.get(VARIABLE) or DEFAULT_STORE))
+    given = str(args.store or os.environ.get(VARIABLE) or DEFAULT_STORE)
+    found = _bucket(given) if given.startswith("s3:") else Places.of(Path(given))
     if getattr(args, "keys", None):
         found = replace(found, keys=Path(args.keys).absolute())
     if getattr(args, "policy", None):
         found = replace(found, policy=Path(args.policy).absolute())
     return found
+
+
+def _bucket(address: str) -> Places:
+    from logstore.s3.address import Address
+    from logstore.storage.places import Places
+
+    return Places.of_bucket(Address.parse(address))
+
+
+def settled(places: Places) -> Places:
+    """The same places, once they are there: a bucket's home is made where there is none.
+
+    Raises:
+        NotFound: there is no such directory.
+        UsageError: the home is another bucket's.
+    """
+    if places.bucket is not None:
+        from logstore.disk import Disk
+        from logstore.storage.home import settle_home
+
+        settle_home(places.store, places.bucket, Disk())
+    elif not places.store.is_dir():
+        raise NotFound(
+            f"there is no store at {places.store}",
+            todo="Name it with --store or AIRCON_STORE, or make one with `aircon init`.",
+        )
+    return places
 
 
 def policy(path: Path) -> Policy:
@@ -101,12 +129,7 @@ class OpenStore:
     def __init__(
         self, args: Namespace, verb: str, *, needs_keys: bool = True, protect: bool = True
     ) -> None:
-        self.places = places(args)
-        if not self.places.store.is_dir():
-            raise NotFound(
-                f"there is no store at {self.places.store}",
-                todo="Name it with --store or AIRCON_STORE, or make one with `aircon init`.",
-            )
+        self.places = settled(places(args))
         self.verb = verb
         self._args = args
         self._clear_only = not needs_keys or bool(getattr(args, "clear_only", False))
@@ -209,6 +232,8 @@ class OpenStore:
         options = Options(protect=self._protect)
         with Progress("finishing an earlier sealing") as progress:
             made = Log.open(self.places.store, self.keys, options=options, progress=progress)
+        if made.away is not None:
+            diagnostics.warn(f"{made.away.what}; sealed records wait on this machine")
         return self._stack.enter_context(made)
 
     # -- what the console asks for ------------------------------------------------------------
@@ -221,8 +246,9 @@ class OpenStore:
     @property
     def store(self) -> str:
         """The store as a command line would name it; empty for the default store."""
-        usual = Path(os.environ.get(VARIABLE) or DEFAULT_STORE).absolute()
-        return "" if self.places.store == usual else str(self.places.store)
+        usual = os.environ.get(VARIABLE) or DEFAULT_STORE
+        here = self.places.name
+        return "" if here in {usual, str(Path(usual).absolute())} else here
 
     @property
     def locked(self) -> bool:

@@ -27,16 +27,37 @@ signing key and everyone's content keys) and evidence.policy (give it to auditor
 which signature to believe). Keep a copy of the policy where the store's owner cannot
 change it.
 
+On S3, sealed segments lie in a bucket with Object Lock, each locked for its retention; what
+is not sealed yet, the keys and the policy lie on this machine, below ~/.local/share/aircon.
+
   aircon init                            in ./evidence, asks for a passphrase
   aircon init /srv/ai/evidence --origin example.org/chat
   aircon init --passphrase-file secret.txt
-  aircon init demo --insecure-no-passphrase""",
+  aircon init demo --insecure-no-passphrase
+  aircon init s3://evidence/aircon --retain-index 10y --retain-body 13m --mode compliance""",
         (
             Argument(
                 ("directory",),
                 "the new store; else $AIRCON_STORE, else ./evidence",
-                {"nargs": "?", "metavar": "DIR"},
+                {"nargs": "?", "metavar": "DIR|s3://BUCKET/PREFIX"},
                 "directory",
+            ),
+            value(
+                "--retain-index", metavar="SPAN", default="3653d",
+                help="keep clear columns and proofs at least so long, as 10y (10y)",
+            ),
+            value(
+                "--retain-body", metavar="SPAN", default="396d",
+                help="keep content at least so long, as 13m (13m)",
+            ),
+            value(
+                "--mode", choices=("compliance", "governance"),
+                help="S3 only: compliance binds everybody (default), governance spares whoever"
+                " may bypass it",
+            ),
+            flag(
+                "--short-retention",
+                help="take less than the six months that the EU AI Act asks of high-risk systems",
             ),
             value(
                 "--origin",

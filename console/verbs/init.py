@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import re
+import secrets
 import socket
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from console import diagnostics, opening, output, passphrases
 from logstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from logstore.storage.logfile import Retention
+    from logstore.storage.places import Places
 
 
 def run(args: argparse.Namespace) -> int:
@@ -16,10 +23,11 @@ def run(args: argparse.Namespace) -> int:
     args.store = args.directory
     args.policy = args.policy or None
     places = opening.places(args)
-    origin = args.origin or _usual_origin(places.store)
+    origin = args.origin or _usual_origin(places)
     made = create(args, origin)
     facts = [
-        ("store", str(places.store)),
+        ("store", places.name),
+        *([("home", str(places.store))] if places.bucket else []),
         ("keys", str(places.keys)),
         ("policy", str(places.policy)),
         ("origin", origin),
@@ -37,38 +45,67 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
     """Make store, key store and policy; returns the verifier key.
 
     Raises:
-        UsageError: one of them exists already.
+        UsageError: one of them exists already, or the retention is none that a log may have.
+        StoreAway: the bucket can not be reached, refuses, or protects nothing.
     """
     from logstore.disk import Disk
     from logstore.formats.policy import Policy
     from logstore.keys.keystore import KeyStore
+    from logstore.storage.home import make_writer
     from logstore.storage.log import Log, Options
     from logstore.storage.logfile import check_origin
 
     places = opening.places(args)
     check_origin(origin)
-    for path in (places.store / "store.json", places.keys, places.policy):
+    retention = _retention(args, places)
+    for path in (places.store / "store.json", places.store / "writer.json", places.keys,
+                 places.policy):  # fmt: skip
         if path.exists():
             raise UsageError(
                 f"{path} exists already",
                 kept="Nothing was changed; a log is never started anew over another.",
                 todo="Choose another place, or use what is there.",
             )
+    if places.bucket is not None:
+        opening.settled(places)
     holder = passphrases.new_holder(args, places.keys)
     keys = KeyStore.create(places.keys, holder, origin=origin)
     try:
         verifier = keys.signer().verifier()
-        Log.create(places.store, keys, options=Options(protect=protect)).close()
+        if places.bucket is not None:
+            make_writer(places.store, secrets.token_hex(8), retention.mode or "COMPLIANCE", Disk())
+        options = Options(protect=protect)
+        Log.create(places.store, keys, retention=retention, options=options).close()
         Disk().create(places.policy, Policy((verifier,)).text().encode(), mode=0o644)
     finally:
         keys.close()
     return verifier.vkey()
 
 
-def _usual_origin(store: Path) -> str:
-    words = [re.sub(r"[^A-Za-z0-9.-]+", "-", each).strip("-.") for each in _host_and_name(store)]
+def _retention(args: argparse.Namespace, places: Places) -> Retention:
+    from console.durations import days
+    from logstore.storage.logfile import Retention, check_retention
+
+    mode = getattr(args, "mode", None)
+    if mode and places.bucket is None:
+        raise UsageError(
+            "--mode is for a bucket; what a directory protects, `aircon doctor` says",
+            kept="Nothing was made.",
+        )
+    kept = Retention(
+        days(getattr(args, "retain_index", "3653d"), "--retain-index"),
+        days(getattr(args, "retain_body", "396d"), "--retain-body"),
+    )
+    if places.bucket is not None:
+        kept = msgspec.structs.replace(kept, mode=(mode or "compliance").upper())
+    return check_retention(kept, short=bool(getattr(args, "short_retention", False)))
+
+
+def _usual_origin(places: Places) -> str:
+    name = places.store.name if places.bucket is None else places.bucket.bucket
+    words = [re.sub(r"[^A-Za-z0-9.-]+", "-", each).strip("-.") for each in (_host(), name)]
     return "/".join(word or "log" for word in words).lower()
 
 
-def _host_and_name(store: Path) -> tuple[str, str]:
-    return socket.gethostname(), store.name
+def _host() -> str:
+    return socket.gethostname()

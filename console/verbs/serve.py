@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             scheme = "https" if settings.tls else "http"
             shown = f"[{host}]" if ":" in host else host
             diagnostics.note(
-                f"taking records on {scheme}://{shown}:{port} into {store.places.store}"
+                f"taking records on {scheme}://{shown}:{port} into {store.places.name}"
             )
 
         gate, look = _gate(args, events)

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
             ("signed to", checkpoint.size),
             ("witnessed to", reader.cosigned.witnessed().size),
             ("root", checkpoint.root.hex()),
-            ("store", str(places.store)),
+            ("store", places.name),
             ("store bytes", _bytes_under(places.store)),
             ("keys", str(places.keys)),
             ("policy", str(places.policy)),

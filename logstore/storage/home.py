@@ -12,6 +12,7 @@ directory is the store itself.
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ import msgspec
 
 from logstore.disk import Disk, read_plain
 from logstore.errors import FormatError, UsageError
+from logstore.s3.address import Address
 from logstore.s3.remote import MAX_FILE, REMOTE_FILE, Remote, encode, parse
 
 WRITER_FILE = "writer.json"
@@ -77,18 +79,52 @@ def read_writer(folder: Path) -> WriterFile | None:
         ) from None
 
 
-def make_home(folder: Path, remote: Remote, disk: Disk) -> None:
-    """Make a directory the home of a bucket.
+def remote_here(address: Address) -> Remote:
+    """A bucket as this machine's environment says how to reach it: boto3's own variables.
+
+    What is found once is kept in the home, so that evidence does not go to another server of the
+    same bucket name where a variable is missing the next time.
 
     Raises:
-        UsageError: it is the home of another one.
+        UsageError: a variable can not be what it is meant for.
     """
-    there = read_remote(folder)
-    if there is not None and there.address != remote.address:
-        raise UsageError(f"{folder} is the home of {there.address}, not of {remote.address}")
-    if there != remote:
-        disk.make_directory(folder, 0o700)
-        disk.replace(folder / REMOTE_FILE, encode(remote), mode=0o600)
+    said = os.environ.get
+    return Remote(
+        address,
+        said("AWS_ENDPOINT_URL_S3") or said("AWS_ENDPOINT_URL") or None,
+        said("AWS_REGION") or said("AWS_DEFAULT_REGION") or None,
+        said("AWS_CA_BUNDLE") or None,
+    )
+
+
+def settle_home(folder: Path, address: Address, disk: Disk) -> Remote:
+    """The home of a bucket, made where there is none; returns how the bucket is reached.
+
+    Raises:
+        UsageError: it is the home of another bucket, or of the same on another server than the
+            environment names now.
+        FormatError: its files can not be read.
+    """
+    there, here = read_remote(folder), remote_here(address)
+    if there is None:
+        make_home(folder, here, disk)
+        return here
+    if there.address != address:
+        raise UsageError(f"{folder} is the home of {there.address}, not of {address}")
+    if here.endpoint_url not in {None, there.endpoint_url}:
+        raise UsageError(
+            f"{address} was used at {there.endpoint_url or 'Amazon'} so far, and the environment"
+            f" says {here.endpoint_url}",
+            kept="Nothing was read or written.",
+            todo=f"Unset AWS_ENDPOINT_URL, or if the server has moved, edit {folder / REMOTE_FILE}.",
+        )
+    return there
+
+
+def make_home(folder: Path, remote: Remote, disk: Disk) -> None:
+    """Make a directory the home of a bucket."""
+    disk.make_directory(folder, 0o700)
+    disk.replace(folder / REMOTE_FILE, encode(remote), mode=0o600)
 
 
 def make_writer(folder: Path, identity: str, mode: Mode, disk: Disk) -> None:

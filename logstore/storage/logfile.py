@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -23,10 +24,12 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         index_days: index objects: leaves and clear columns.
         body_days: body objects: encrypted content.
+        mode: the Object Lock mode that keeps them; left out where nothing but the file system does.
     """
 
     index_days: int = 3653
     body_days: int = 396
+    mode: Literal["COMPLIANCE", "GOVERNANCE"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class LogFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +82,39 @@ class StoreFile:
 
 
 LOG_FORMAT = "aircon-log/1"
+
+LEAST_DAYS = 184
+"""Days of the longest six months: deployers and providers of high-risk AI systems keep the logs
+that those generate for at least six months (Regulation (EU) 2024/1689, Articles 19 and 26(6))."""
+
+MOST_DAYS = 36_500
+"""Days that an object can be locked for at most (Amazon S3: 100 years)."""
+
+
+def check_retention(retention: Retention, *, short: bool) -> Retention:
+    """A retention that a new log may have.
+
+    Args:
+        retention: what is asked for.
+        short: take also one that is shorter than the law asks of high-risk AI systems.
+
+    Raises:
+        UsageError: it is too short or too long, or content would outlive its index.
+    """
+    index, body = retention.index_days, retention.body_days
+    if not 1 <= body <= index <= MOST_DAYS:
+        raise UsageError(
+            f"content can not be kept {body:,} days and its index {index:,}",
+            todo=f"Keep both from 1 to {MOST_DAYS:,} days, and the index at least as long.",
+        )
+    if body < LEAST_DAYS and not short:
+        raise UsageError(
+            f"{body} days are less than the six months for which the EU AI Act wants the logs of"
+            " high-risk systems kept (Articles 19 and 26(6))",
+            kept="Nothing was made.",
+            todo="Keep both at least 184 days, or say --short-retention where that does not apply.",
+        )
+    return retention
 
 MAX_LOG_FILE = 2**20
 """Most bytes of a ``log.json``."""
