@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 from logstore.errors import AirconError, FormatError
@@ -10,9 +9,9 @@ from logstore.formats.cosigned import Cosigned, open_cosigned
 from logstore.formats.note import MAX_NOTE
 from logstore.formats.policy import Policy
 from logstore.storage import layout
+from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding
 from logstore.verify.heads import Head
-from logstore.verify.objects import read_small
 from logstore.verify.surroundings import Listing
 
 
@@ -26,7 +25,7 @@ class _View(Protocol):
     findings: list[Finding]
 
 
-def read_cosigned(view: _View, store: Path, listing: Listing, policy: Policy) -> None:
+def read_cosigned(view: _View, evidence: Evidence, listing: Listing, policy: Policy) -> None:
     """Read them all; the log is held to each, whoever cosigned it.
 
     Read before the records themselves: what was cosigned before must be among them.
@@ -37,7 +36,7 @@ def read_cosigned(view: _View, store: Path, listing: Listing, policy: Policy) ->
         if size is None:
             continue  # nothing accounts for it: an extra file
         view.claimed.add(key)
-        one = _judge(view.origin, read_small(store, key, MAX_NOTE) or b"", key, policy)
+        one = _judge(view.origin, evidence.small(key, MAX_NOTE) or b"", key, policy)
         if isinstance(one, Finding):
             view.findings.append(one)
             continue

@@ -29,6 +29,14 @@ CODES: dict[str, tuple[Severity, str]] = {
     "extra-file": ("tampering", "a file that no record pins"),
     "wrong-kind": ("tampering", "a link, device or folder where only plain files belong"),
     "unreadable-file": ("cannot-judge", "the operating system would not let a file be read"),
+    # -- a bucket
+    "shadow-version": ("tampering", "another version lies over an object"),
+    "delete-marker": ("tampering", "an object is hidden behind a delete marker"),
+    "version-missing": ("tampering", "the version that the log pins is gone"),
+    "lock-missing": ("tampering", "an object is not locked, or not shown to be"),
+    "lock-governance": ("tampering", "an object is locked in governance mode, not compliance"),
+    "lock-shortened": ("tampering", "an object is locked for less than it was sealed with"),
+    "two-writers": ("tampering", "two writers claimed the same records under the log's key"),
     # -- seals, signatures, trust
     "seal-missing": ("tampering", "a segment has no seal, or one is gone from the middle"),
     "seal-changed": ("tampering", "a seal contradicts itself, its proof or its signatures"),
@@ -64,6 +72,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "wal-damaged": ("tampering", "a write-ahead file is damaged other than by a torn write"),
     "wal-misplaced": ("tampering", "write-ahead files or groups do not follow each other"),
     # -- notes
+    "tail-elsewhere": ("note", "unsealed records lie on the writer's machine, not here"),
+    "written-twice": ("note", "an object has several versions of the same bytes"),
     "awaits-witness": (
         "note",
         "records signed, not witnessed, where only witnessed ones were asked",

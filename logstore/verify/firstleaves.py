@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from logstore.errors import FormatError
 from logstore.formats.frontier import Frontier
 from logstore.formats.leaf import leaf_hash
 from logstore.formats.pins import SegmentPin
 
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
-def leaves_of(path: Path, count: int) -> list[bytes]:
+
+def leaves_of(source: Path | bytes, count: int) -> list[bytes]:
     """The first `count` leaves, reading only the row groups that hold them.
 
     Raises:
         FormatError: the object can not be read.
     """
-    return [leaf for piece in _pieces(path, count) for leaf in piece]
+    return [leaf for piece in _pieces(source, count) for leaf in piece]
 
 
-def edge_at(path: Path, pin: SegmentPin, before: Frontier, size: int) -> Frontier:
+def edge_at(source: Path | bytes, pin: SegmentPin, before: Frontier, size: int) -> Frontier:
     """The tree's edge at a size within a segment.
 
     Args:
-        path: the segment's index object.
+        source: the segment's index object.
         pin: the segment.
         before: the tree's edge at its start.
         size: records in the tree, more than `pin.first` and at most `pin.end`.
@@ -34,17 +37,24 @@ def edge_at(path: Path, pin: SegmentPin, before: Frontier, size: int) -> Frontie
         FormatError: the object can not be read.
     """
     edge = before.copy()
-    for piece in _pieces(path, size - pin.first):
+    for piece in _pieces(source, size - pin.first):
         edge.extend(list(map(leaf_hash, piece)))
     return edge
 
 
-def _pieces(path: Path, count: int) -> Iterator[list[bytes]]:
+def parquet_file(source: Path | bytes) -> pq.ParquetFile:
+    """A Parquet file by its path or its bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
+
+
+def _pieces(source: Path | bytes, count: int) -> Iterator[list[bytes]]:
+    import pyarrow as pa
+
     try:
-        file = pq.ParquetFile(path)
+        file = parquet_file(source)
         for group in range(file.metadata.num_row_groups):
             if count <= 0:
                 return
@@ -53,4 +63,4 @@ def _pieces(path: Path, count: int) -> Iterator[list[bytes]]:
             count -= len(column)
             yield cast("list[bytes]", column.to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise FormatError(f"{path.name} can not be read: {error}") from None
+        raise FormatError(f"an index object can not be read: {error}") from None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from logstore.formats.pins import ObjectPin, SegmentPin
+from logstore.verify.evidence import Evidence, release
 from logstore.verify.findings import Finding
-from logstore.verify.objects import body_absence, open_object
+from logstore.verify.objects import body_absence
 
 _Item = tuple[
     SegmentPin, ObjectPin, bool
@@ -33,7 +32,7 @@ class Hashed:
 
 
 def hash_objects(
-    store: Path,
+    evidence: Evidence,
     pins: Sequence[SegmentPin],
     *,
     workers: int,
@@ -43,7 +42,7 @@ def hash_objects(
     """Check the whole-file hash of the objects of segments.
 
     Args:
-        store: the store directory.
+        evidence: the store.
         pins: the segments.
         workers: threads; hashing releases the interpreter.
         now_us: microseconds since 1970 UTC, for retention.
@@ -60,10 +59,10 @@ def hash_objects(
 
     def one(item: _Item) -> Finding | int:
         segment, pin, is_body = item
-        data = open_object(store, pin, segment)
-        if isinstance(data, mmap.mmap):
+        data = evidence.open(pin, segment)
+        if not isinstance(data, Finding):
             size = len(data)
-            data.close()
+            release(data)
             return size
         return body_absence(data, pin, now_us) if is_body else data
 

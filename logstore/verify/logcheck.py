@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from logstore.disk import Disk, settled
 from logstore.errors import FormatError
@@ -17,13 +16,14 @@ from logstore.keys.entries import commitment
 from logstore.keys.keystore import KeyStore
 from logstore.storage.layout import cosigned_prefix, log_file
 from logstore.storage.logfile import from_clear
+from logstore.verify import protection
+from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding, LogSummary, Report
 from logstore.verify.firstleaves import edge_at, leaves_of
 from logstore.verify.folding import Fold
 from logstore.verify.hashing import hash_objects
 from logstore.verify.heads import Head, SeenFile
 from logstore.verify.leavesat import body_refs
-from logstore.verify.objects import read_small
 from logstore.verify.segmentcheck import SegmentJob, SegmentOutcome
 from logstore.verify.segmentpool import check_segments
 from logstore.verify.supplementcheck import Known, SupplementCheck
@@ -39,7 +39,7 @@ class Request:
     """What is asked of every log; see `verifier.verify_store`.
 
     Attributes:
-        store: the store directory.
+        evidence: the store.
         policy: whom to trust.
         quick: only files, seals and signatures.
         keys: opens content.
@@ -51,7 +51,7 @@ class Request:
         witnessed_only: claim only what the quorum of witnesses has cosigned.
     """
 
-    store: Path
+    evidence: Evidence
     policy: Policy
     quick: bool
     keys: KeyStore | None
@@ -94,7 +94,7 @@ class LogCheck:
         self._broken: set[int] = set()  # segments whose leaves are not known
         self._uncounted: set[int] = set()  # segments without a body object
         self._supplements = SupplementCheck(
-            request.store, view.origin, view.supplements, request.now_us
+            request.evidence, view.origin, view.supplements, request.now_us
         )
 
     def run(self) -> None:
@@ -114,7 +114,7 @@ class LogCheck:
         it: to remember that would make an honest log look rolled back.
         """
         newest = next((wal for wal in reversed(self._view.wals) if wal.groups), None)
-        if newest is None or settled(self._request.store / newest.key, newest.whole, disk):
+        if newest is None or settled(self._request.evidence.file(newest.key), newest.whole, disk):
             return self.summary.note
         segments = self._view.segments
         return segments[-1].seal.checkpoint.encode() if segments else b""
@@ -144,14 +144,14 @@ class LogCheck:
         self._report.findings += fold.finish()
         self._report.records += done + (tail.run.facts.end - tail.run.facts.first)
         self._hash_pending()
-        self._judge_log_file(fold.opening)
+        self._judge_description(fold.opening)
         self._judge_heads(fold.roots)
         self._progress(total, total)
 
     def _job(self, segment: Segment) -> SegmentJob:
         pin, before = segment.pin, segment.before
         return SegmentJob(
-            self._request.store, self._view.origin, pin, segment.key,
+            self._request.evidence, self._view.origin, pin, segment.key,
             None if before is None else before.to_bytes(), segment.seal.frontier,
             self._sizes(pin.first, pin.end), self._request.now_us,
         )  # fmt: skip
@@ -183,7 +183,7 @@ class LogCheck:
     ) -> None:
         check, view = self._supplements, self._view
         indexes = check.indexes
-        refs = body_refs(self._request.store, view, self._broken, indexes) if indexes else {}
+        refs = body_refs(self._request.evidence, view, self._broken, indexes) if indexes else {}
         check.judge(Known(fold.supplements, fold.announced_at, fold.whole, refs, held))
         absent = fold.absent if check.facts.opened else set()
         sealed = [segment.pin for segment in view.segments]
@@ -236,7 +236,7 @@ class LogCheck:
         pins = [segment.pin for segment in view.segments]
         total = max(sum(_size(pin) for pin in pins), 1)
         hashed = hash_objects(
-            request.store, pins, workers=request.workers, now_us=request.now_us,
+            request.evidence, pins, workers=request.workers, now_us=request.now_us,
             progress=lambda done: self._progress(done, total),
         )  # fmt: skip
         self._report.files += hashed.files
@@ -254,7 +254,7 @@ class LogCheck:
         inner |= {head for head in view.heads if head.size in self._newest_witnessed()}
         for size in {head.size for head in inner if head is not None} - roots.keys():
             roots |= self._root_within(bad, size)
-        self._judge_log_file(self._first_leaf(bad))
+        self._judge_description(self._first_leaf(bad))
         heads = [h for h in self._heads if h.size in roots or h.size > view.size or h in inner]
         self._heads = heads
         self._judge_heads(roots)
@@ -267,15 +267,15 @@ class LogCheck:
         for segment in self._view.segments:
             inside = segment.pin.first < size < segment.pin.end
             if inside and segment.before is not None and segment.pin.index.key not in bad:
-                path = self._request.store / segment.pin.index.key
-                return {size: edge_at(path, segment.pin, segment.before, size).root()}
+                source = self._request.evidence.source(segment.pin.index)
+                return {size: edge_at(source, segment.pin, segment.before, size).root()}
         return {}
 
     def _first_leaf(self, bad: set[str]) -> bytes | None:
         view = self._view
         if view.segments and view.segments[0].pin.first == 0:
-            key = view.segments[0].pin.index.key
-            return None if key in bad else leaves_of(self._request.store / key, 1)[0]
+            pin = view.segments[0].pin.index
+            return None if pin.key in bad else leaves_of(self._request.evidence.source(pin), 1)[0]
         if view.wals and view.wals[0].first == 0 and view.wals[0].groups:
             return view.wals[0].groups[0].leaves[0]
         return None
@@ -287,25 +287,33 @@ class LogCheck:
         request = self._request
         present = [pin for pin in self._view.pending if pin.index.key in self._listing.files]
         hashed = hash_objects(
-            request.store, present, workers=1, now_us=request.now_us, progress=lambda _: None
+            request.evidence, present, workers=1, now_us=request.now_us, progress=lambda _: None
         )
         self._report.files += hashed.files
         self._report.size_bytes += hashed.size_bytes
         self._report.findings += [f for f in hashed.findings if f.code == "file-changed"]
 
-    def _judge_log_file(self, opening: bytes | None) -> None:
+    def _judge_description(self, opening: bytes | None) -> None:
+        """What record 0 says of the log must be what its file says, and how its objects are kept."""
         key = log_file(self._view.origin)
-        data = read_small(self._request.store, key, _MAX_LOG_FILE)
-        if opening is None or key not in self._listing.files:
-            return  # record 0 or the file is missing: reported where it was missed
+        if opening is None:
+            return  # record 0 is missing: reported where it was missed
         try:
-            due = from_clear(parse(opening).clear).encode()
+            due = from_clear(parse(opening).clear)
         except FormatError as error:
             self._report.findings.append(Finding("record-malformed", error.what, "", 0))
             return
-        if data != due:
+        if key in self._listing.files and not self._says(key, due.encode()):
             what = "it is not what record 0 says of this log"
             self._report.findings.append(Finding("log-file-changed", what, key, 0))
+        wanted = protection.due_of(self._view, due, self._listing, self._request.now_us)
+        mode = due.retention.mode or ""
+        self._report.findings += self._request.evidence.protections(
+            wanted, mode, self._request.workers
+        )
+
+    def _says(self, key: str, due: bytes) -> bool:
+        return due in self._request.evidence.smalls(key, _MAX_LOG_FILE)
 
     def _judge_heads(self, roots: dict[int, bytes]) -> None:
         self._roots = roots

@@ -6,7 +6,6 @@ import contextlib
 import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from logstore.formats.frontier import Frontier
 from logstore.formats.leaf import parse
@@ -18,9 +17,10 @@ from logstore.formats.pins import (
 )
 from logstore.verify.bodyobject import BodyCheck, BodyFacts
 from logstore.verify.bodyplan import BodyPlan
+from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding
 from logstore.verify.indexobject import IndexCheck
-from logstore.verify.objects import body_absence, open_object
+from logstore.verify.objects import body_absence
 from logstore.verify.runs import LeafRun, RunFacts
 
 
@@ -29,7 +29,7 @@ class SegmentJob:
     """What to check.
 
     Attributes:
-        store: the store directory.
+        evidence: the store.
         origin: the log.
         pin: the segment.
         seal: path of its seal, for findings.
@@ -39,7 +39,7 @@ class SegmentJob:
         now_us: microseconds since 1970 UTC, for retention.
     """
 
-    store: Path
+    evidence: Evidence
     origin: str
     pin: SegmentPin
     seal: str
@@ -97,7 +97,7 @@ def _check(job: SegmentJob) -> SegmentOutcome:
     before = None if job.before is None else Frontier.from_bytes(job.before)
     run = LeafRun(job.pin.first, before, job.pin.index.key, job.sizes)
     outcome = SegmentOutcome(job.pin, run.facts)
-    index = open_object(job.store, job.pin.index, job.pin)
+    index = job.evidence.open(job.pin.index, job.pin)
     if isinstance(index, Finding):
         outcome.findings.append(index)
         outcome.broken = True
@@ -142,7 +142,7 @@ def _check_bodies(job: SegmentJob, plan: BodyPlan | None, outcome: SegmentOutcom
 
     check = None if plan is None else BodyCheck(job.origin, job.pin, plan, _Keys.held)
     if job.pin.body is not None:
-        data = open_object(job.store, job.pin.body, job.pin)
+        data = job.evidence.open(job.pin.body, job.pin)
         if isinstance(data, Finding):
             outcome.findings.append(body_absence(data, job.pin.body, job.now_us))
             outcome.bodies_missing = True

@@ -6,11 +6,9 @@ its blocks name; `judge` needs to know when those keys were announced, and what 
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
 import msgspec
 
@@ -21,8 +19,9 @@ from logstore.formats.pins import SupplementPin
 from logstore.storage import layout
 from logstore.storage.segment import body_schema
 from logstore.verify.bodyobject import fits
+from logstore.verify.evidence import Data, Evidence, release
 from logstore.verify.findings import Finding
-from logstore.verify.objects import body_absence, open_object
+from logstore.verify.objects import body_absence
 from logstore.verify.parquetfile import open_parquet
 from logstore.verify.supplementplan import SupplementPlan, read_plan
 
@@ -71,7 +70,7 @@ class SupplementCheck:
     """Walks the supplements of one log.
 
     Args:
-        store: the store directory.
+        evidence: the store.
         origin: the log.
         pins: its supplements, from seals and unsealed records.
         now_us: microseconds since 1970 UTC, for retention.
@@ -81,9 +80,9 @@ class SupplementCheck:
     """
 
     def __init__(
-        self, store: Path, origin: str, pins: Sequence[SupplementPin], now_us: int
+        self, evidence: Evidence, origin: str, pins: Sequence[SupplementPin], now_us: int
     ) -> None:
-        self._store = store
+        self._evidence = evidence
         self._origin = origin
         self._pins = list(dict.fromkeys(pins))
         self._now_us = now_us
@@ -113,7 +112,7 @@ class SupplementCheck:
             self.facts.files += 1
             self.facts.size_bytes += pin.body.size
             if quick:
-                data.close()
+                release(data)
                 continue
             try:
                 self._plans.append(read_plan(pin, pa.py_buffer(data)))
@@ -133,17 +132,17 @@ class SupplementCheck:
 
     # -- steps --------------------------------------------------------------------------------
 
-    def _open(self, pin: SupplementPin) -> mmap.mmap | Finding:
-        data = open_object(self._store, pin.body, pin)
+    def _open(self, pin: SupplementPin) -> Data | Finding:
+        data = self._evidence.open(pin.body, pin)
         if not isinstance(data, Finding) or data.code != "file-missing":
             return data
         folder = f"{layout.wal_directory(self._origin)}/staging"
         key = f"{folder}/{layout.supplement_staging(pin.body.key)}/body"
-        staged = open_object(self._store, msgspec.structs.replace(pin.body, key=key), pin)
+        staged = self._evidence.open(msgspec.structs.replace(pin.body, key=key), pin)
         if not isinstance(staged, Finding):  # pinned, and its writer is about to publish it
             self._report(pin, "sealing-under-way", "pinned, not published yet")
             return staged
-        again = open_object(self._store, pin.body, pin)  # published while we looked elsewhere
+        again = self._evidence.open(pin.body, pin)  # published while we looked elsewhere
         return body_absence(again, pin.body, self._now_us) if isinstance(again, Finding) else again
 
     def _judge_place(self, plan: SupplementPlan, known: Known) -> None:

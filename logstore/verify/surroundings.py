@@ -15,8 +15,23 @@ from logstore.verify.findings import Finding
 TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
 """Names that `Disk.stage` gives to files it is writing."""
 
-_KINDS = ("log", "index", "body", "seal", "cosigned", "wal")
+_KINDS = ("log", "index", "body", "seal", "claim", "cosigned", "wal")
 _LOCKS = ("writer.lock", "seal.lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file or object.
+
+    Attributes:
+        size: bytes.
+        identity: changes when something else bears its name.
+        writable: whether its mode lets anybody write to it.
+    """
+
+    size: int
+    identity: str
+    writable: bool = False
 
 
 @dataclass(slots=True)
@@ -25,32 +40,33 @@ class Listing:
 
     Attributes:
         files: plain files by path within the store, with forward slashes.
-        odd: links, devices and unreadable folders.
+        odd: what should not be there, or not so: links, devices, versions over versions.
     """
 
-    files: dict[str, os.stat_result] = field(default_factory=dict)
+    files: dict[str, Item] = field(default_factory=dict)
     odd: list[Finding] = field(default_factory=list)
 
     def size(self, key: str) -> int:
         """Bytes of a file; 0 when it is not there."""
         found = self.files.get(key)
-        return 0 if found is None else found.st_size
+        return 0 if found is None else found.size
 
     def below(self, prefix: str) -> list[str]:
         """Files whose path starts with a prefix, sorted."""
         return sorted(key for key in self.files if key.startswith(prefix))
 
 
-def look_around(store: Path) -> Listing:
-    """List a store without following any link."""
+def look_around(store: Path, only: str = "") -> Listing:
+    """List a store, or only what lies below one of its folders, without following any link."""
     listing = Listing()
-    for key, entry in _walk(store, ""):
+    for key, entry in _walk(store / only, only):
         try:
             found = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
         if stat.S_ISREG(found.st_mode):
-            listing.files[key] = found
+            writable = bool(found.st_mode & 0o222)
+            listing.files[key] = Item(found.st_size, f"{found.st_dev}-{found.st_ino}", writable)
         elif not stat.S_ISDIR(found.st_mode):
             listing.odd.append(Finding("wrong-kind", "it is a link or a special file", key))
     return listing
@@ -119,7 +135,7 @@ def _judge(key: str, size: int, log: str | None) -> list[Finding]:
 def writable(listing: Listing) -> list[Finding]:
     """A note when sealed files are not read-only."""
     kinds = ("index/", "body/", "seal/", "cosigned/", "log/")
-    loose = [k for k, s in listing.files.items() if k.startswith(kinds) and s.st_mode & 0o222]
+    loose = [k for k, item in listing.files.items() if k.startswith(kinds) and item.writable]
     if not loose:
         return []
     return [Finding("writable", f"{len(loose)} sealed files are not read-only", min(loose))]

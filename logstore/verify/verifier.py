@@ -25,13 +25,12 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage.clock import SystemClock
 from logstore.storage.layout import STORE_FILE, slug
 from logstore.storage.logfile import StoreFile
+from logstore.verify.evidence import Evidence, evidence_of
 from logstore.verify.findings import Finding, Report, in_order
 from logstore.verify.heads import SeenFile, key_store_head
 from logstore.verify.logcheck import LogCheck, Request
-from logstore.verify.objects import read_small
 from logstore.verify.surroundings import (
     Listing,
-    look_around,
     present_logs,
     unaccounted,
     writable,
@@ -53,9 +52,9 @@ class _Moment:
     views: list[LogView]
     findings: list[Finding]
 
-    def fingerprint(self) -> list[tuple[str, int, int]]:
+    def fingerprint(self) -> list[tuple[str, str, int]]:
         """Changes whenever the store does."""
-        return [(k, s.st_ino, s.st_size) for k, s in self.listing.files.items()]
+        return [(k, item.identity, item.size) for k, item in self.listing.files.items()]
 
     def disturbed(self) -> bool:
         """Whether anything seems wrong that a write under way might explain."""
@@ -97,6 +96,7 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     """
     if not store.is_dir():
         raise NotFound(f"there is no store at {store}", todo="Check --store.")
+    evidence = evidence_of(store)
     asked = _requested(policy, quick=quick, content=keys is not None, witnessed_only=witnessed_only)
     report = Report(asked, quick=quick)
     report.unproven = _unproven(policy, quick=quick, content=keys is not None)
@@ -107,11 +107,11 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     keys_path = keys.path if keys_path is None and keys is not None else keys_path
     memory = None if seen is None else SeenFile(seen)
     request = Request(
-        store, policy, quick, keys, workers or _cores(), SystemClock().wall_us(), memory,
+        evidence, policy, quick, keys, workers or _cores(), SystemClock().wall_us(), memory,
         None if keys_path is None else key_store_head(keys_path, policy), progress,
         witnessed_only,
     )  # fmt: skip
-    moment = _settled(store, policy, request)
+    moment = _settled(evidence, policy, request)
     if not all(request.heads(view.origin) for view in moment.views):
         report.unproven.insert(0, _NOT_REMEMBERED)
     _judge_surroundings(moment, policy, report, request)
@@ -123,17 +123,17 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     return report
 
 
-def _settled(store: Path, policy: Policy, request: Request) -> _Moment:
+def _settled(evidence: Evidence, policy: Policy, request: Request) -> _Moment:
     """A moment of the store in which nothing is amiss, or which no longer changes."""
     origins = list(dict.fromkeys(key.name for key in policy.logs))
-    viewers = {origin: Viewer(store, origin, policy) for origin in origins}
+    viewers = {origin: Viewer(evidence, origin, policy) for origin in origins}
     remembered = request.remembered_origins()
-    moment = _look(store, viewers, remembered)
+    moment = _look(evidence, viewers, remembered)
     for _ in range(_LOOKS):
         if not moment.disturbed():
             break
         time.sleep(_PAUSE_S)
-        again = _look(store, viewers, remembered)
+        again = _look(evidence, viewers, remembered)
         still = again.fingerprint() == moment.fingerprint()
         moment = again
         if still:
@@ -141,8 +141,8 @@ def _settled(store: Path, policy: Policy, request: Request) -> _Moment:
     return moment
 
 
-def _look(store: Path, viewers: dict[str, Viewer], remembered: set[str]) -> _Moment:
-    listing = look_around(store)
+def _look(evidence: Evidence, viewers: dict[str, Viewer], remembered: set[str]) -> _Moment:
+    listing = evidence.look()
     present = present_logs(listing)
     here = [o for o in viewers if slug(o) in present or o in remembered]
     views = [viewers[origin].look(listing) for origin in here]
@@ -161,7 +161,7 @@ def _look(store: Path, viewers: dict[str, Viewer], remembered: set[str]) -> _Mom
 def _judge_surroundings(moment: _Moment, policy: Policy, report: Report, request: Request) -> None:
     report.findings += moment.findings
     report.findings += writable(moment.listing)
-    if read_small(request.store, STORE_FILE, 4096) != StoreFile.encode():
+    if request.evidence.small(STORE_FILE, 4096) != StoreFile.encode():
         what = "it is missing or not what every store says"
         report.findings.append(Finding("store-file-changed", what, STORE_FILE))
     report.files += 1

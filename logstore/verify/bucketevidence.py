@@ -1,0 +1,222 @@
+"""Evidence in a bucket: read by version, and whatever else bears a name of ours is named.
+
+Rules:
+
+1. The bucket is believed in nothing. What an object is follows from its hash or its signature;
+   the listing only says where to look, and what lies there beside what should.
+2. The true bytes are found, read and judged also where somebody has laid something over them, or a
+   delete marker: that is a finding, not an obstacle.
+3. A lock that is not shown is not there. Whether one could not be read or was never set looks the
+   same from here, and neither proves anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from logstore.errors import FormatError, TamperingFound
+from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
+from logstore.s3.address import is_plain
+from logstore.s3.bucket import BucketReader, Head, Lock, Mode
+from logstore.s3.remote import Remote
+from logstore.s3.versions import Entry, Marker, Version
+from logstore.storage.home import WRITER_FILE
+from logstore.verify.evidence import Data, Due
+from logstore.verify.findings import Finding
+from logstore.verify.surroundings import Item, Listing, look_around
+
+_MOST_TRIED = 64
+_THREADS = 16
+_WAL = "wal/"
+
+
+class _Connection:
+    """The connection of this process; made anew in each, because sockets can not be handed over."""
+
+    made: dict[Remote, BucketReader] = {}  # noqa: RUF012 - one per process is what is meant
+
+
+@dataclass(frozen=True, slots=True)
+class BucketEvidence:
+    """A store in a bucket; implements `Evidence`.
+
+    Attributes:
+        home: its home on this machine; with the unsealed records where the writer is here.
+        remote: the bucket.
+    """
+
+    home: Path
+    remote: Remote
+
+    @property
+    def bucket(self) -> BucketReader:
+        """The bucket, through this process's connection."""
+        if self.remote not in _Connection.made:
+            _Connection.made[self.remote] = BucketReader(self.remote)
+        return _Connection.made[self.remote]
+
+    @property
+    def has_tail(self) -> bool:
+        """See `Evidence.has_tail`."""
+        return (self.home / WRITER_FILE).exists()
+
+    # -- what lies there ----------------------------------------------------------------------
+
+    def look(self) -> Listing:
+        """See `Evidence.look`."""
+        listing = look_around(self.home, only=_WAL)
+        by_name: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.bucket.versions():
+            by_name[entry.name].append(entry)
+        for name, entries in by_name.items():
+            if not is_plain(name) or name.startswith(_WAL):
+                what = "nothing that aircon writes into a bucket has such a name"
+                listing.odd.append(Finding("extra-file", what, name))
+                continue
+            versions = [each for each in entries if isinstance(each, Version)][::-1]
+            if versions:
+                ids = ",".join(each.version_id for each in versions)
+                listing.files[name] = Item(versions[0].size, ids)
+            listing.odd += _oddities(name, versions, entries)
+        return listing
+
+    # -- small objects ------------------------------------------------------------------------
+
+    def small(self, key: str, limit: int) -> bytes | None:
+        """See `Evidence.small`: the version that was put first."""
+        return next(self.smalls(key, limit), None)
+
+    def smalls(self, key: str, limit: int) -> Iterator[bytes]:
+        """See `Evidence.smalls`."""
+        if key.startswith(_WAL):
+            with contextlib.suppress(OSError):
+                yield (self.home / key).read_bytes()[:limit]
+            return
+        for version in self.bucket.history(key)[:_MOST_TRIED]:
+            if version.size <= limit:
+                with contextlib.suppress(FileNotFoundError):
+                    yield self.bucket.get(key, version.version_id, most=limit).data
+
+    # -- sealed objects -----------------------------------------------------------------------
+
+    def open(self, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Data | Finding:
+        """See `Evidence.open`: the pinned version, else any that has the pinned bytes."""
+        if pin.key.startswith(_WAL):
+            return _staged(self.home / pin.key, pin, owner)
+        other = False
+        for version_id in self._candidates(pin):
+            try:
+                data = self.bucket.get(pin.key, version_id, most=pin.size).data
+            except (FileNotFoundError, TamperingFound):
+                continue
+            if hashlib.sha256(data).hexdigest() == pin.sha256:
+                return data
+            other = True
+        if other or self.bucket.history(pin.key):
+            what = "no version of it has the bytes that were sealed"
+            return Finding("file-changed", what, pin.key, owner.first, owner.last)
+        what = "the log pins this object, and no version of it is in the bucket"
+        return Finding("file-missing", what, pin.key, owner.first, owner.last)
+
+    def _candidates(self, pin: ObjectPin) -> Iterator[str]:
+        if pin.version:
+            yield pin.version
+        alike = [each for each in self.bucket.history(pin.key) if each.size == pin.size]
+        yield from (v.version_id for v in alike[:_MOST_TRIED] if v.version_id != pin.version)
+
+    def source(self, pin: ObjectPin) -> Path | bytes:
+        """See `Evidence.source`."""
+        for version_id in self._candidates(pin):
+            with contextlib.suppress(FileNotFoundError, TamperingFound):
+                data = self.bucket.get(pin.key, version_id, most=pin.size).data
+                if hashlib.sha256(data).hexdigest() == pin.sha256:
+                    return data
+        raise FormatError(f"{pin.key} can not be read any more")
+
+    def file(self, key: str) -> Path:
+        """See `Evidence.file`."""
+        return self.home / key
+
+    # -- locks --------------------------------------------------------------------------------
+
+    def protections(self, due: Sequence[Due], mode: str, workers: int) -> list[Finding]:
+        """See `Evidence.protections`."""
+        wanted: Mode = "GOVERNANCE" if mode == "GOVERNANCE" else "COMPLIANCE"
+
+        def one(each: Due) -> Finding | None:
+            found = self._head(each)
+            if isinstance(found, Head):
+                return _protection(each, found, Lock(wanted, each.retain_until_us))
+            return found
+
+        with ThreadPoolExecutor(max(_THREADS, workers), "aircon-verify-locks") as pool:
+            return [found for found in pool.map(one, due) if found is not None]
+
+    def _head(self, due: Due) -> Head | Finding | None:
+        """What the server says of an object; None when it is gone, which is named elsewhere."""
+        if due.version:
+            with contextlib.suppress(FileNotFoundError):
+                return self.bucket.head(due.key, due.version)
+        history = self.bucket.history(due.key)
+        if not history:
+            return None
+        if due.version:
+            what = "the version that was sealed is gone; another one was put there"
+            return Finding("version-missing", what, due.key, due.first, due.last)
+        try:
+            return self.bucket.head(due.key, history[0].version_id)
+        except FileNotFoundError:
+            return None
+
+
+def _oddities(name: str, versions: Sequence[Version], entries: Sequence[Entry]) -> list[Finding]:
+    """What lies over, or in front of, an object."""
+    found = []
+    if any(isinstance(each, Marker) for each in entries):
+        what = (
+            "a delete marker hides it; its versions are still there and were read"
+            if versions
+            else "a delete marker lies where no version is"
+        )
+        found.append(Finding("delete-marker", what, name))
+    others = {(each.etag, each.size) for each in versions[1:]} - {
+        (versions[0].etag, versions[0].size) if versions else ("", 0)
+    }
+    if others:
+        what = f"{len(versions) - 1} more versions lie under its name, with other bytes"
+        found.append(Finding("shadow-version", what, name))
+    elif len(versions) > 1:
+        what = f"{len(versions)} versions of the same bytes: an answer was lost and it was put anew"
+        found.append(Finding("written-twice", what, name))
+    return found
+
+
+def _protection(due: Due, head: Head, lock: Lock) -> Finding | None:
+    def finding(code: str, what: str) -> Finding:
+        return Finding(code, what, due.key, due.first, due.last)
+
+    if head.lock is None:
+        return finding("lock-missing", "the server shows no lock on it")
+    if head.lock.mode != lock.mode and lock.mode == "COMPLIANCE":
+        return finding("lock-governance", "it is locked so that some may still remove it")
+    if head.lock.retain_until_us < lock.retain_until_us:
+        shown = f"{head.lock.date:%Y-%m-%d %H:%M:%S}"
+        what = f"it is locked until {shown} UTC only, not until {lock.date:%Y-%m-%d %H:%M:%S}"
+        return finding("lock-shortened", what)
+    return None
+
+
+def _staged(path: Path, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Data | Finding:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return Finding("file-missing", "it is not staged", pin.key, owner.first, owner.last)
+    if hashlib.sha256(data).hexdigest() != pin.sha256:
+        return Finding("file-changed", "what is staged is not what is pinned", pin.key, owner.first)
+    return data

@@ -1,0 +1,62 @@
+"""What the claims in a bucket say: who published which segment, and whether two wanted to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from logstore.errors import FormatError
+from logstore.formats.claim import MAX_CLAIM, Claim, open_claim
+from logstore.formats.policy import Policy
+from logstore.storage import layout
+from logstore.verify.evidence import Evidence
+from logstore.verify.findings import Finding
+from logstore.verify.surroundings import Listing
+
+_NAME = re.compile(r"claim-(\d{12})\.note")
+
+
+def claimed(
+    origin: str, trust: Policy, evidence: Evidence, listing: Listing
+) -> Iterator[tuple[str, int, list[Claim]]]:
+    """(name, first record, signed claims) of every claim, the claim that was put first in front.
+
+    What the log has not signed is left out: nothing accounts for it.
+    """
+    prefix = layout.claim_prefix(origin)
+    for key in listing.below(prefix):
+        found = _NAME.fullmatch(key.removeprefix(prefix))
+        if found is None:
+            continue
+        first = int(found[1])
+        claims = [
+            claim
+            for data in evidence.smalls(key, MAX_CLAIM)
+            if (claim := _opened(data, trust)) is not None and claim.first == first
+        ]
+        if claims:
+            yield key, first, claims
+
+
+def judge(key: str, claims: list[Claim], sealed: Mapping[int, str]) -> Finding | None:
+    """Whether a segment was claimed by two, or published by who had not claimed it.
+
+    Args:
+        key: the claim's name.
+        claims: what it says.
+        sealed: first record -> digest of the index object, of sealed segments.
+    """
+    due = sealed.get(claims[0].first, claims[0].index_sha256)
+    others = [claim for claim in claims if claim.index_sha256 != due]
+    if not others:
+        return None
+    who = " and ".join(sorted({claim.writer.partition(" ")[2] for claim in claims}))
+    what = f"two writers ({who}) claimed these records: the log's key is in two places"
+    return Finding("two-writers", what, key, claims[0].first)
+
+
+def _opened(data: bytes, trust: Policy) -> Claim | None:
+    try:
+        return open_claim(data, trust.logs)
+    except FormatError:
+        return None
