@@ -33,8 +33,15 @@ leaf and column out.
 
   aircon verify
   aircon verify --quick --json
-  aircon verify --content --passphrase-file secret.txt""",
+  aircon verify --content --passphrase-file secret.txt
+  aircon verify s3://evidence/aircon --policy evidence.policy""",
         (
+            Argument(
+                ("place",),
+                "the store; else --store",
+                {"nargs": "?", "metavar": "STORE"},
+                "directory",
+            ),
             flag("--quick", help="whole files and signatures only"),
             flag("--witnessed", help="claim only what the policy's quorum of witnesses cosigned"),
             flag("--content", help="also open every content and check its commitment"),

@@ -6,11 +6,14 @@ import argparse
 
 from console import diagnostics, output, verifying
 from console.opening import OpenStore
-from logstore.errors import TamperingFound
+from logstore.errors import TamperingFound, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify; the exit code is the answer."""
+    if args.place and args.store:
+        raise UsageError("the store was named twice: with --store and without")
+    args.store = args.place or args.store
     with OpenStore(args, "verify", needs_keys=args.content) as store:
         report = verifying.verify(
             store, quick=args.quick, workers=args.workers, witnessed_only=args.witnessed

@@ -13,6 +13,7 @@ from logstore.s3.publishing import (
     LockMissing,
     NameTaken,
     Publisher,
+    Wanted,
     check_protected,
     lock_missing,
     wanted,
@@ -68,12 +69,22 @@ class Bucket(BucketReader):
             StoreRefused: the server does not let us, or is not fit for it.
         """
         want = wanted(name, data, lock, hold=legal_hold)
-        version, head = self._publisher.publish(want)
+        return self._protected(want, *self._publisher.publish(want))
+
+    def put_over(self, name: str, data: bytes, *, lock: Lock | None) -> Version:
+        """Make an object a further version of a name that others have taken; raises as `put` does.
+
+        What lies there stays in front of it: whoever puts this must pin its version.
+        """
+        want = wanted(name, data, lock, hold=False)
+        return self._protected(want, *self._publisher.publish_over(want))
+
+    def _protected(self, want: Wanted, version: Version, head: Head) -> Version:
         if head.nonce != want.nonce:  # put by an earlier call, perhaps for less long
-            if lock is not None:
-                self.extend_retention(name, version.version_id, lock)
-            if legal_hold:
-                self.set_legal_hold(name, version.version_id, on=True)
+            if want.lock is not None:
+                self.extend_retention(want.name, version.version_id, want.lock)
+            if want.hold:
+                self.set_legal_hold(want.name, version.version_id, on=True)
         else:
             check_protected(head, want)
         return version

@@ -120,6 +120,27 @@ class Publisher:
         _check_stored(head, want)
         return first, head
 
+    def publish_over(self, want: Wanted) -> tuple[Version, Head]:
+        """Put an object as a further version of a name that somebody else has taken.
+
+        What lies there stays, and stays in front: whoever puts this must say which version it is.
+
+        Raises:
+            StoreAway: the server can not be asked now. It may have been put; put it again.
+            StoreRefused: the server does not let us, keeps no versions, or contradicts itself.
+        """
+        parameters = _parameters(want, self._reader.address.key(want.name), self._reader)
+        del parameters["IfNoneMatch"]
+        there = [v for v in self._reader.history(want.name) if self._same(v, want)]
+        if not there:  # otherwise by an earlier call
+            put = self._send(parameters, want.name)
+            found = self._reader.history(want.name)
+            _check_listed(put, found, want.name)
+            there = [v for v in found if v.version_id == put]
+        head = self._reader.head(want.name, there[0].version_id)
+        _check_stored(head, want)
+        return there[0], head
+
     def _send(self, parameters: dict[str, Any], name: str) -> str | None:
         """Put once; the version id, or None when the server says that the name is taken."""
         from botocore.exceptions import ClientError

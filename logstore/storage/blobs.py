@@ -168,7 +168,7 @@ class LocalBlobs:
             raise TamperingFound(f"{key!r} is not the name of an object in a store")
         return self.root / key
 
-    def version(self, pin: ObjectPin) -> str:
+    def version(self, pin: ObjectPin) -> str:  # noqa: ARG002 - files have none
         """See `Blobs.version`."""
         return ""
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from logstore.s3.versions import Version
 
 _MOST_VERSIONS = 64
-"""Versions of one small object that are looked at: a rival has one, a vandal may have any number."""
+"""Versions of one small object that are looked at: a vandal may have put any number."""
 
 
 class BucketBlobs:

@@ -94,7 +94,7 @@ class ClaimFence:
     def _fenced(self, pin: SegmentPin, held: Claim | None) -> Fenced:
         who = "somebody" if held is None else held.writer.partition(" ")[2]
         return Fenced(
-            f"another writer ({who}) has published records from {pin.first} on under this log's key",
+            f"another writer ({who}) publishes records from {pin.first} on under this log's key",
             kept="Nothing was published over it; what was acknowledged here stays in the"
             " write-ahead files.",
             todo="Stop one of the two and find out who copied the key store; records that only"

@@ -116,7 +116,7 @@ def settle_home(folder: Path, address: Address, disk: Disk) -> Remote:
             f"{address} was used at {there.endpoint_url or 'Amazon'} so far, and the environment"
             f" says {here.endpoint_url}",
             kept="Nothing was read or written.",
-            todo=f"Unset AWS_ENDPOINT_URL, or if the server has moved, edit {folder / REMOTE_FILE}.",
+            todo=f"Unset AWS_ENDPOINT_URL; if the server has moved, edit {folder / REMOTE_FILE}.",
         )
     return there
 

@@ -25,8 +25,7 @@ from logstore.formats.policy import Policy
 from logstore.formats.record import Receipt, Record, Refusal
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
-from logstore.storage.blobs import Blobs
-from logstore.storage.clock import Clock, SystemClock
+from logstore.storage.clock import Clock
 from logstore.storage.commits import Committer
 from logstore.storage.encoding import GroupEncoder
 from logstore.storage.fence import open_fence
@@ -49,8 +48,8 @@ from logstore.storage.options import SEAL_BYTES, Options
 from logstore.storage.portions import MAX_BATCH_BYTES, MAX_GROUP, content_size
 from logstore.storage.reader import LogReader
 from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
+from logstore.storage.stores import Means
 from logstore.storage.supplements import Owner, SupplementMaker, Survivor
-from logstore.storage.stores import open_blobs
 from logstore.storage.tally import Progress, Tally
 from logstore.storage.tasks import TaskDoor
 from logstore.storage.unsealed import Unsealed
@@ -74,26 +73,19 @@ class Log:
         store: Path,
         description: LogFile,
         keys: KeyStore,
-        *,
-        options: Options | None = None,
-        disk: Disk | None = None,
-        clock: Clock | None = None,
-        blobs: Blobs | None = None,
+        means: Means,
     ) -> None:
         self.origin = description.origin
         self._store = store
         self.description = description
         self.keys = keys
-        self._options = options or Options()
-        self._disk = disk or Disk(immutable=self._options.protect)
+        self._options, self._disk, clock = means.options, means.disk, means.clock
+        blobs = self._blobs = means.blobs
         self._directory = store / layout.wal_directory(self.origin)
-        blobs = blobs or open_blobs(store, self._disk, protect=self._options.protect)
-        self._blobs = blobs
         fence = open_fence(self.origin, keys.signer(), blobs, read_writer(store))
         self._state = WriterState(self.origin, store, keys, blobs, self._disk)
         context = SealingContext(self.origin, description.retention, self._directory / "staging")
         self._sealer = SegmentSealer(context, keys, blobs, fence, self._disk)
-        clock = clock or SystemClock()
         self._supplements = SupplementMaker(context, keys, blobs, self._disk, clock)
         self._unsealed = Unsealed(self._directory, self.origin)
         lease = Lease(
@@ -135,17 +127,16 @@ class Log:
         Raises:
             UsageError: the log exists already; it is never started anew.
         """
-        options = options or Options()
-        disk = disk or Disk(immutable=options.protect)
+        means = Means.of(store, options, disk, clock)
         signer = keys.signer().verifier()
         origin = check_origin(signer.name)
-        moment = (clock or SystemClock()).wall_us()
+        moment = means.clock.wall_us()
         description = LogFile(LOG_FORMAT, origin, signer.vkey(), moment, retention or Retention())
         wal = store / layout.wal_directory(origin)
         for folder in (store, wal, wal / "staging"):
-            disk.make_directory(folder)
-            disk.sweep(folder)
-        log = cls(store, description, keys, options=options, disk=disk, clock=clock)
+            means.disk.make_directory(folder)
+            means.disk.sweep(folder)
+        log = cls(store, description, keys, means)
         if log._blobs.keys(layout.log_file(origin)):
             raise UsageError(f"{store} holds a log {origin} already", todo="Open it instead.")
         log._publish(layout.STORE_FILE, StoreFile.encode())  # of the logs of many hosts, perhaps
@@ -201,20 +192,15 @@ class Log:
             WriterBusy: another process keeps writing.
         """
         origin = keys.signer().verifier().name
-        options = options or Options()
-        disk = disk or Disk(immutable=options.protect)
-        blobs = open_blobs(store, disk, protect=options.protect)
+        means = Means.of(store, options, disk, clock)
         try:
-            data = blobs.read(layout.log_file(origin))
+            data = means.blobs.read(layout.log_file(origin))
         except FileNotFoundError:
             raise NotFound(
                 f"{store} holds no log {origin}",
                 todo="Check --store and --keys; `aircon init` makes a new store.",
             ) from None
-        log = cls(
-            store, parse_log_file(data), keys,
-            options=options, disk=disk, clock=clock, blobs=blobs,
-        )  # fmt: skip
+        log = cls(store, parse_log_file(data), keys, means)
         try:
             log._recover(progress)
         except BaseException:

@@ -116,6 +116,7 @@ def check_retention(retention: Retention, *, short: bool) -> Retention:
         )
     return retention
 
+
 MAX_LOG_FILE = 2**20
 """Most bytes of a ``log.json``."""
 

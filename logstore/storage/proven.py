@@ -33,4 +33,3 @@ def proven_seal(blobs: Blobs, key: str, trust: Policy, origin: str) -> tuple[Sea
 def _judge(data: bytes, trust: Policy, origin: str) -> tuple[Seal, SegmentPin]:
     seal = parse_seal(data)
     return seal, check_seal(seal, trust, origin)
-

@@ -126,9 +126,7 @@ class Directory:
         """See `Evidence.file`."""
         return self.path / key
 
-    def protections(
-        self, due: Sequence[Due], mode: str, workers: int  # noqa: ARG002 - as `Evidence` has it
-    ) -> list[Finding]:
+    def protections(self, *_: object) -> list[Finding]:
         """See `Evidence.protections`: nobody promised any; `aircon doctor` says what there is."""
         return []
 

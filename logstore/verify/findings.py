@@ -47,6 +47,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "truncated": ("tampering", "the log is shorter than a checkpoint that it once signed"),
     "fork": ("tampering", "the log contradicts a checkpoint that it once signed"),
     "no-policy": ("cannot-judge", "there is no trust policy, so nothing to verify against"),
+    "witnessed-beyond": ("cannot-judge", "witnesses have seen records that are not sealed yet"),
     "unknown-log": ("cannot-judge", "the store holds a log that the policy does not list"),
     "no-log": ("cannot-judge", "no log that the policy lists is here"),
     "not-witnessed": ("cannot-judge", "records that the policy's quorum has not cosigned"),

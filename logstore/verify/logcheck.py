@@ -294,7 +294,7 @@ class LogCheck:
         self._report.findings += [f for f in hashed.findings if f.code == "file-changed"]
 
     def _judge_description(self, opening: bytes | None) -> None:
-        """What record 0 says of the log must be what its file says, and how its objects are kept."""
+        """What record 0 says must be what the log's file says, and how its objects are kept."""
         key = log_file(self._view.origin)
         if opening is None:
             return  # record 0 is missing: reported where it was missed
@@ -319,7 +319,9 @@ class LogCheck:
         self._roots = roots
         size = self._view.size
         for head in dict.fromkeys(self._heads):
-            if head.size > size:
+            if head.size > size and not self._request.evidence.has_tail and head.file:
+                self._judge_beyond(head)
+            elif head.size > size:
                 what = f"{head.known_from} has a checkpoint of {head.size} records, found {size}"
                 self._report.findings.append(Finding("truncated", what, head.file, size))
             elif head.size in roots and roots[head.size] != head.root:
@@ -328,6 +330,13 @@ class LogCheck:
                     " two histories were signed, or this one was rewritten"
                 )
                 self._report.findings.append(Finding("fork", what, head.file, head.size - 1))
+
+    def _judge_beyond(self, head: Head) -> None:
+        """A checkpoint of records that are not sealed, where only sealed ones can be seen."""
+        if head.file.startswith(cosigned_prefix(self._view.origin)):
+            what = f"{head.known_from} covers {head.size} records; {self._view.size} are sealed"
+            finding = Finding("witnessed-beyond", what, head.file, self._view.size, head.size - 1)
+            self._report.findings.append(finding)
 
     def _judge_quorum(self) -> None:
         """How far the quorum has cosigned this very tree, and what is claimed beyond."""

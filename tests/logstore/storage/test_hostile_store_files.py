@@ -10,8 +10,8 @@ from support.stores import ORIGIN, TestStore, chat, texts
 
 from logstore.disk import AlreadyThere, Disk, lock_file
 from logstore.errors import AirconError, TamperingFound
-from logstore.storage import layout
 from logstore.formats.pins import ObjectPin
+from logstore.storage import layout
 from logstore.storage.blobs import LocalBlobs
 from logstore.storage.clock import SystemClock
 

@@ -12,6 +12,7 @@ import logstore.verify.verifier
 from logstore.formats.pins import SegmentPin
 from logstore.storage.seal import parse_seal, pin_of
 from logstore.verify.findings import Finding
+from logstore.verify.evidence import Directory
 from logstore.verify.hashing import hash_objects
 from logstore.verify.proving import leaf_of
 
@@ -43,7 +44,7 @@ def test_every_byte_of_a_sealed_object_counts(tiny: Evidence, kind: str) -> None
     for at in range((tiny.path / key).stat().st_size):
         back = write_flipped(tiny.path / key, at, MASKS[at % 4])
         found = hash_objects(
-            tiny.path, [segment], workers=1, now_us=0, progress=lambda _: None
+            Directory(tiny.path), [segment], workers=1, now_us=0, progress=lambda _: None
         ).findings
         if [(f.code, f.file, f.index) for f in found] != [("file-changed", key, 0)]:
             missed.append(at)
