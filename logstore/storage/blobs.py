@@ -72,6 +72,10 @@ class Blobs(Protocol):
         """
         ...
 
+    def renew(self, pin: ObjectPin) -> bool:
+        """Drop a copy that is not the pinned bytes, so that `fetch` brings it anew; if it can."""
+        ...
+
     def present(self, pin: ObjectPin) -> bool:
         """Whether there is anything under a pinned object's name."""
         ...
@@ -86,6 +90,10 @@ class Blobs(Protocol):
         Raises:
             TamperingFound: none does.
         """
+        ...
+
+    def sweep(self) -> None:
+        """Remove what a crash left half-written on this machine; by the writer, when it opens."""
         ...
 
     def keys(self, prefix: str = "", *, max_age_s: float = 0) -> list[str]:
@@ -150,6 +158,10 @@ class LocalBlobs:
         """See `Blobs.fetch`: it is here, or nowhere."""
         return self._place(pin.key)
 
+    def renew(self, pin: ObjectPin) -> bool:  # noqa: ARG002 - there is no other copy
+        """See `Blobs.renew`: what is here is all there is."""
+        return False
+
     def present(self, pin: ObjectPin) -> bool:
         """See `Blobs.present`."""
         return os.path.lexists(self._place(pin.key))
@@ -171,6 +183,12 @@ class LocalBlobs:
     def version(self, pin: ObjectPin) -> str:  # noqa: ARG002 - files have none
         """See `Blobs.version`."""
         return ""
+
+    def sweep(self) -> None:
+        """See `Blobs.sweep`: in the places where this store's log has ever been described."""
+        self._disk.sweep(self.root)
+        for folder in self.root.glob("log/log=*"):
+            self._disk.sweep(folder)
 
     def keys(self, prefix: str = "", *, max_age_s: float = 0) -> list[str]:  # noqa: ARG002 - see above
         """See `Blobs.keys`; write-ahead files and hidden temporary files are not objects."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logstore.disk import Disk, read_plain
-from logstore.errors import StoreAway, TamperingFound, UsageError
+from logstore.errors import NotDurable, StoreAway, TamperingFound, UsageError
 from logstore.formats.pins import ObjectPin
 from logstore.s3.address import is_plain
 from logstore.storage.blobs import MAX_READ
@@ -86,11 +86,7 @@ class BucketBlobs:
         from logstore.s3.bucket import Lock, NameTaken
 
         if self._writer is None:
-            raise UsageError(
-                f"this machine only reads {self.bucket.address}",
-                kept="Nothing was written.",
-                todo="Write where the log was made.",
-            )
+            raise UsageError(f"this machine only reads {self.bucket.address}")
         lock = Lock(self._writer.mode, retain_until_us)
         try:
             return self.bucket.put(key, data, lock=lock)
@@ -129,9 +125,16 @@ class BucketBlobs:
 
     def _copy(self, key: str, data: bytes) -> None:
         place = self._copies / _plain(key)
-        if not place.exists():
-            self._disk.make_directory(place.parent, 0o700)
-            self._disk.replace(place, data)
+        with contextlib.suppress(NotDurable, OSError):  # it is in the bucket all the same
+            if not place.exists():
+                self._disk.make_directory(place.parent, 0o700)
+                self._disk.replace(place, data)
+
+    def sweep(self) -> None:
+        """See `Blobs.sweep`."""
+        self._disk.sweep(self._copies.parent)
+        for left in self._copies.rglob(".*.tmp"):
+            self._disk.remove(left)
 
     def keys(self, prefix: str = "", *, max_age_s: float = 0) -> list[str]:
         """See `Blobs.keys`: what the bucket lists, hidden behind a delete marker or not.
@@ -182,6 +185,11 @@ class BucketBlobs:
         if fetched is None:
             raise FileNotFoundError(pin.key)
         return self.cache.keep(digest, fetched.data)
+
+    def renew(self, pin: ObjectPin) -> bool:
+        """See `Blobs.renew`."""
+        self.cache.drop(_digest(pin))
+        return True
 
     def pinned(self, pin: ObjectPin) -> Fetched | None:
         """A pinned object from the bucket, whichever version holds it; None when none does."""

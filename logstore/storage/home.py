@@ -121,6 +121,21 @@ def settle_home(folder: Path, address: Address, disk: Disk) -> Remote:
     return there
 
 
+def check_may_write(folder: Path) -> None:
+    """See that a log may be written from a directory.
+
+    Raises:
+        UsageError: it is a bucket's home on a machine that only reads.
+    """
+    remote = read_remote(folder)
+    if remote is not None and read_writer(folder) is None:
+        raise UsageError(
+            f"this machine only reads {remote.address}",
+            kept="Nothing was written.",
+            todo="Write, and open content, on the machine where the log was made.",
+        )
+
+
 def make_home(folder: Path, remote: Remote, disk: Disk) -> None:
     """Make a directory the home of a bucket."""
     disk.make_directory(folder, 0o700)

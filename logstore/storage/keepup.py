@@ -97,8 +97,8 @@ class BackgroundSealing:
 
     def put_off(self, error: StoreAway) -> None:
         """The store was found not to be reachable: go on trying in the background."""
-        self.away = error
-        if self._limit is not None:
+        known, self.away = self.away, error
+        if self._limit is not None and known is None:
             with self._guard:
                 for _ in range(self._log.waiting()):
                     self._start()

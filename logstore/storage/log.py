@@ -30,7 +30,7 @@ from logstore.storage.commits import Committer
 from logstore.storage.encoding import GroupEncoder
 from logstore.storage.fence import open_fence
 from logstore.storage.flights import Flights
-from logstore.storage.home import read_writer
+from logstore.storage.home import check_may_write, read_writer
 from logstore.storage.keepup import BackgroundSealing, Sealable
 from logstore.storage.lease import Lease, sealing_alone
 from logstore.storage.logfile import (
@@ -104,7 +104,7 @@ class Log:
             lambda: len(state.waiting),
             lambda: shutil.disk_usage(self._directory).free,
             self._rotate,
-            lambda progress: self.seal(rotate=False, most=1, progress=progress),
+            lambda progress: self._seal(rotate=False, most=1, progress=progress),
         )
         self._background = BackgroundSealing(sealable, self._options.auto_seal_bytes)
         self._closed = False
@@ -192,6 +192,7 @@ class Log:
             WriterBusy: another process keeps writing.
         """
         origin = keys.signer().verifier().name
+        check_may_write(store)
         means = Means.of(store, options, disk, clock)
         try:
             data = means.blobs.read(layout.log_file(origin))
@@ -211,8 +212,7 @@ class Log:
     def _recover(self, progress: Progress | None) -> None:
         with self._committer as state:
             cut, waiting = state.cut, bool(state.waiting)
-            self._disk.sweep(self._store)
-            self._disk.sweep((self._store / layout.log_file(self.origin)).parent)
+            self._blobs.sweep()
             self._disk.sweep(self._directory / "staging")
             self._sealer.discard_except({old.first for old in state.waiting})
         if cut:
@@ -221,10 +221,8 @@ class Log:
             if alone:
                 self._settle()
         if waiting:
-            try:
+            with contextlib.suppress(StoreAway):
                 self.seal(rotate=False, progress=progress)
-            except StoreAway as error:
-                self._background.put_off(error)
 
     def close(self) -> None:
         """Wait for background work and close; what was acknowledged needs no closing."""
@@ -311,7 +309,22 @@ class Log:
             rotate: also what stands in the write-ahead file that is being written.
             most: segments to make at most, oldest first.
             progress: see `Progress`.
+
+        Raises:
+            StoreAway: the store can not be reached; nothing is lost, and it goes on being tried.
+            Fenced: another writer seals the same log; nothing of this one was published.
         """
+        try:
+            made = self._seal(rotate=rotate, most=most, progress=progress)
+        except StoreAway as error:
+            self._background.put_off(error)
+            raise
+        self._background.away = None
+        return made
+
+    def _seal(
+        self, *, rotate: bool, most: int | None, progress: Progress | None
+    ) -> list[SegmentPin]:
         with sealing_alone(self._directory):
             self._settle()
             with self._committer as state:

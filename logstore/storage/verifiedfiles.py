@@ -73,6 +73,14 @@ class VerifiedFiles:
             TamperingFound: it is missing or not the pinned bytes.
         """
         try:
+            return self._checked(pin)
+        except TamperingFound:
+            if not self._blobs.renew(pin):
+                raise
+        return self._checked(pin)
+
+    def _checked(self, pin: ObjectPin) -> int:
+        try:
             with open_plain(self._blobs.fetch(pin)) as file:
                 fd = os.dup(file.fileno())
         except FileNotFoundError:

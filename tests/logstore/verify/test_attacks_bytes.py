@@ -11,8 +11,8 @@ from support.evidence import Evidence, make_evidence, named, write_flipped
 import logstore.verify.verifier
 from logstore.formats.pins import SegmentPin
 from logstore.storage.seal import parse_seal, pin_of
-from logstore.verify.findings import Finding
 from logstore.verify.evidence import Directory
+from logstore.verify.findings import Finding
 from logstore.verify.hashing import hash_objects
 from logstore.verify.proving import leaf_of
 
