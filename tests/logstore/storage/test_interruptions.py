@@ -196,11 +196,11 @@ class FailsOnce(Log):
 
     failed = False
 
-    def seal(self, **how: Any) -> list[SegmentPin]:
+    def _seal(self, **how: Any) -> list[SegmentPin]:
         if not self.failed:
             self.failed = True
             raise NotDurable("no room for a segment")
-        return super().seal(**how)
+        return super()._seal(**how)
 
 
 def test_what_sealing_ran_into_is_not_said_of_a_record_that_is_stored(store: TestStore) -> None:
