@@ -9,18 +9,16 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from console import opening
-from logstore.errors import AirconError
+from console import bucketdoctor, opening
+from console.doctorcheck import Check, State
+from logstore.errors import AirconError, NotFound
 
 if TYPE_CHECKING:
     from logstore.storage.places import Places
     from logstore.storage.reader import LogReader
-
-State = Literal["ok", "warn", "bad"]
 
 _VOLATILE = ("tmpfs", "ramfs")
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p")
@@ -29,31 +27,23 @@ _WRITERS = stat.S_IWGRP | stat.S_IWOTH
 _PACKAGES = ("cryptography", "duckdb", "pyarrow", "textual", "msgspec", "xxhash")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        name: what.
-        state: ``ok``; ``warn`` for what weakens a protection; ``bad`` where one is missing.
-        says: what was seen, and what to do where it is not well.
-    """
-
-    name: str
-    state: State
-    says: str
-
-
 def checks(args: Namespace) -> Iterator[Check]:
     """Every check, in order; those of a store only where there is one."""
+    from logstore.storage.home import read_remote
+
     yield _packages()
     yield _core_dumps()
     yield _swap()
     yield _working_copy_encryption()
     places = opening.places(args)
-    if not places.store.is_dir():
-        yield Check("store", "warn", f"there is none at {places.store}; see `aircon init`")
+    try:
+        opening.settled(places)
+    except NotFound:
+        yield Check("store", "warn", f"there is none at {places.name}; see `aircon init`")
         return
+    remote = read_remote(places.store)
+    if remote is not None:
+        yield from bucketdoctor.checks(remote)
     yield from _file_system(places.store)
     yield from _keys(places.keys)
     file = args.token_file
@@ -68,7 +58,10 @@ def checks(args: Namespace) -> Iterator[Check]:
     except AirconError as error:
         yield Check("log", "bad", f"{error.what}; run `aircon verify`")
         return
-    yield from _sealed(reader, places.store)
+    if remote is not None:
+        yield from bucketdoctor.locks(reader, remote)
+    else:
+        yield from _sealed(reader, places.store)
     yield _unsealed(reader)
     yield _quorum(reader)
     yield _clock(reader)

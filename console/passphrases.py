@@ -47,7 +47,8 @@ def holder(args: Namespace, keys: Path) -> KekHolder:
     if kind is None:
         raise NotFound(
             f"there is no key store at {keys}",
-            todo="Give its place with --keys; with --clear-only none is needed.",
+            todo="Give its place with --keys; with --clear-only none is needed. Content is"
+            " opened where the log is written.",
         )
     return of_kind(args, kind, keys)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["support.s3_fixtures"]
+
 # Time limits per example measure the machine's other load, not our code.
 settings.register_profile("aircon", deadline=None)
 settings.load_profile("aircon")

@@ -114,7 +114,12 @@ Checks immutability of sealed files, how the key store is protected, encryption 
 working copy, the token file, whether the policy's witnesses have cosigned, the file system,
 clock, package versions and import names. Nothing is repaired silently.
 
+Of a store in a bucket it says how every object is really locked. --attack tries, on throw-away
+objects below .probe/, what an intruder would: overwriting, deleting, shortening locks, wrong
+checksums; it needs the writer's rights and the passphrase, and is recorded on the log.
+
   aircon doctor
+  aircon doctor --attack --store s3://evidence/aircon
   aircon doctor --json | jq 'select(.state != "ok")'""",
         (
             value(
@@ -123,7 +128,9 @@ clock, package versions and import names. Nothing is repaired silently.
                 completes="file",
                 help="the token file; else STORE.tokens beside the store",
             ),
+            flag("--attack", help="attack throw-away objects in the bucket, and say what held"),
             *STORE,
+            *PASSPHRASE,
             JSON,
         ),
         _GROUP,

@@ -14,6 +14,7 @@ from console import diagnostics, opening, output, passphrases
 from logstore.errors import UsageError
 
 if TYPE_CHECKING:
+    from logstore.s3.capabilities import Capabilities
     from logstore.storage.logfile import Retention
     from logstore.storage.places import Places
 
@@ -54,6 +55,7 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
     from logstore.storage.home import make_writer
     from logstore.storage.log import Log, Options
     from logstore.storage.logfile import check_origin
+    from logstore.storage.probed import probed_record
 
     places = opening.places(args)
     check_origin(origin)
@@ -66,8 +68,7 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
                 kept="Nothing was changed; a log is never started anew over another.",
                 todo="Choose another place, or use what is there.",
             )
-    if places.bucket is not None:
-        opening.settled(places)
+    capabilities = _probed(places)
     holder = passphrases.new_holder(args, places.keys)
     keys = KeyStore.create(places.keys, holder, origin=origin)
     try:
@@ -75,11 +76,32 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
         if places.bucket is not None:
             make_writer(places.store, secrets.token_hex(8), retention.mode or "COMPLIANCE", Disk())
         options = Options(protect=protect)
-        Log.create(places.store, keys, retention=retention, options=options).close()
+        with Log.create(places.store, keys, retention=retention, options=options) as log:
+            if capabilities is not None:
+                log.append(probed_record(capabilities))
         Disk().create(places.policy, Policy((verifier,)).text().encode(), mode=0o644)
     finally:
         keys.close()
     return verifier.vkey()
+
+
+def _probed(places: Places) -> Capabilities | None:
+    """What the bucket was found to do; None for a directory.
+
+    Raises:
+        StoreRefused: it would not protect evidence.
+    """
+    if places.bucket is None:
+        return None
+    from logstore.s3.bucket import Bucket
+    from logstore.s3.probing import probe_bucket
+    from logstore.storage.home import read_remote
+    from logstore.storage.probed import check_fit
+
+    remote = read_remote(opening.settled(places).store)
+    assert remote is not None
+    diagnostics.note(f"Attacking throw-away objects in {places.name} to see what it protects ...")
+    return check_fit(probe_bucket(Bucket(remote)))
 
 
 def _retention(args: argparse.Namespace, places: Places) -> Retention:

@@ -146,6 +146,34 @@ class BucketReader:
         # A Date header is cut to whole seconds: on average it was half a second later.
         return None if server is None else server + 0.5 - (before + time.time()) / 2
 
+    def versioned(self) -> bool | None:
+        """Whether the bucket keeps versions; None when that may not be looked at.
+
+        Raises:
+            StoreAway: the server can not be asked now.
+        """
+        said = self._configuration("get_bucket_versioning")
+        return None if said is None else said.get("Status") == "Enabled"
+
+    def lockable(self) -> bool | None:
+        """Whether the bucket has Object Lock on; None when that may not be looked at.
+
+        Raises:
+            StoreAway: the server can not be asked now.
+        """
+        said = self._configuration("get_object_lock_configuration")
+        found = None if said is None else said.get("ObjectLockConfiguration", {})
+        return None if found is None else found.get("ObjectLockEnabled") == "Enabled"
+
+    def _configuration(self, operation: str) -> Answer | None:
+        try:
+            with failures.told(f"look at the configuration of {self.address}"):
+                found: Answer = getattr(self.client, operation)(Bucket=self.address.bucket)
+        except StoreRefused as error:
+            code = failures.code_of(error.__cause__ or error)
+            return {} if code == "ObjectLockConfigurationNotFoundError" else None
+        return found
+
     def _one(self, name: str, version_id: str) -> dict[str, Any]:
         return {
             "Bucket": self.address.bucket, "Key": self.address.key(name), "VersionId": version_id,

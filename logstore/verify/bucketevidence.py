@@ -24,6 +24,7 @@ from logstore.errors import FormatError, TamperingFound
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.s3.address import is_plain
 from logstore.s3.bucket import BucketReader, Head, Lock, Mode
+from logstore.s3.probing import PROBES
 from logstore.s3.remote import Remote
 from logstore.s3.versions import Entry, Marker, Version
 from logstore.storage.home import WRITER_FILE
@@ -75,6 +76,8 @@ class BucketEvidence:
         for entry in self.bucket.versions():
             by_name[entry.name].append(entry)
         for name, entries in by_name.items():
+            if name.startswith(PROBES):
+                continue  # attacked on purpose; nothing there is evidence
             if not is_plain(name) or name.startswith(_WAL):
                 what = "nothing that aircon writes into a bucket has such a name"
                 listing.odd.append(Finding("extra-file", what, name))
