@@ -22,6 +22,7 @@ from logstore.capture.registry import DECODERS
 from logstore.formats.body import Body
 from logstore.formats.leaf import Leaf, parse
 from logstore.formats.record import CAPTURED, LINKED, Record
+from logstore.storage.bodies import ABSENT, Unreadable
 from logstore.storage.lookback import newest_first
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ MAX_RECORDS = 10_000
 
 MAX_BYTES = 64 * 2**20
 """Most bytes of their content."""
+
+MAX_AGE_S = 3600
+"""Age in seconds of the oldest that an endpoint reads back."""
 
 
 @dataclass(slots=True)
@@ -55,13 +59,24 @@ class Earlier:
         Raises:
             AirconError: the log can not be read.
         """
+        moved: list[Leaf] = []
         for leaf, body in self.reader.contents_of(self.leaves):
-            seen = _sighting(leaf, body) if isinstance(body, Body) else None
-            if seen is None:
-                self.unreadable += 1
+            if body == ABSENT:
+                moved.append(leaf)
             else:
-                waits = seen.unnamed and leaf.index not in self.linked
-                yield seen._replace(unnamed=waits), leaf.index
+                yield from self._told(leaf, body)
+        if moved:  # perhaps only sealed while we read
+            self.reader.refresh()
+            for leaf, body in self.reader.contents_of(moved):
+                yield from self._told(leaf, body)
+
+    def _told(self, leaf: Leaf, body: Body | Unreadable) -> Iterator[tuple[Sighting, int]]:
+        seen = _sighting(leaf, body) if isinstance(body, Body) else None
+        if seen is None:
+            self.unreadable += 1
+        else:
+            waits = seen.unnamed and leaf.index not in self.linked
+            yield seen._replace(unnamed=waits), leaf.index
 
 
 def newest(leaves: Iterable[Leaf], reader: LogReader) -> Earlier:

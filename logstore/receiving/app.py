@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
 from logstore.receiving import answers
-from logstore.receiving.arriving import Arrival, Route
+from logstore.receiving.arriving import LIVE, Arrival, Route
 from logstore.receiving.bodies import read_body
 from logstore.receiving.endpoint import RETRY_S, Endpoint, Stored
 from logstore.receiving.eventlog import EventLog
@@ -196,7 +196,7 @@ def _numbered(request: Request, sender: Sender) -> tuple[str, int | None]:
     Raises:
         NotTaken: 400, a header is not of its form.
     """
-    source = f"live/{sender.source}"
+    source = LIVE + sender.source
     name = request.headers.get("aircon-source")
     if name is not None:
         if not _NAME.fullmatch(name):

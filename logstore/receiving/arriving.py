@@ -21,6 +21,9 @@ from logstore.receiving.refusals import NotTaken
 if TYPE_CHECKING:
     from logstore.capture.decoders.otlp_identity import TraceIdentities
 
+LIVE = "live/"
+"""What the names of senders' sources begin with."""
+
 Route = Literal["traces", "logs", "metrics", "records"]
 """Which door a request came through."""
 

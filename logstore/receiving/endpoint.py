@@ -14,14 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 from logstore.capture.fetching import Fetcher
-from logstore.capture.linking import Linker, Sighting
 from logstore.capture.references import points_elsewhere
 from logstore.errors import AirconError
 from logstore.formats.record import Record, Refusal
 from logstore.receiving.arriving import Arrival, count_metrics
+from logstore.receiving.attributing import Attribution, Seen
 from logstore.receiving.backlog import Backlog, Entry
 from logstore.receiving.evidence import refused
 from logstore.receiving.gate import Sender
@@ -86,6 +85,7 @@ class Endpoint:
 
     Attributes:
         backlog: what is under way.
+        attribution: says whom stored records concern.
         draining: set when the endpoint is to stop; nothing new is let in.
     """
 
@@ -102,7 +102,7 @@ class Endpoint:
         self.metrics = metrics
         self.draining = False
         self._lanes = Lanes(limits, on_lost)
-        self._linker = Linker()
+        self.attribution = Attribution()
         self._fetcher = fetcher
         self._fetching = ThreadPoolExecutor(_FETCHING, "aircon-serve-fetch")
         self._replays: Replays[Stored] = Replays(os.urandom(32))
@@ -200,22 +200,13 @@ class Endpoint:
         records = await self._completed(taken.records)
         entry.grow(max(0, content_size(records) - taken.size))
         outcomes = await self._store(records)
-        await self._link(taken, outcomes)
+        await self.attribution.saw(_seen(taken, outcomes), self._store)
         stored = await self._settled(arrival, taken, outcomes)
         self.metrics.commit_seconds.observe(time.perf_counter() - started)
         self.metrics.took(arrival.source, taken.kinds, len(plain))
         if name is not None:
             self._replays.put(name, stored, stored.weight)
         return stored
-
-    async def _link(self, taken: Taken, outcomes: Outcomes) -> None:
-        """Say who earlier records concern; before the answer, since nobody sends it again."""
-        seen = _seen(taken, outcomes)
-        while portion := list(islice(seen, _AT_A_TIME)):
-            if links := self._linker.stored(portion):
-                await self._store(links)
-            if len(portion) == _AT_A_TIME:
-                await asyncio.sleep(0)
 
     async def _completed(self, records: list[Record]) -> list[Record]:
         """The records, with the content they only point at where it may be fetched."""
@@ -277,7 +268,7 @@ def _ranged(indexes: list[int | None]) -> Sequence[int | None]:
     return found if indexes == list(found) else indexes
 
 
-def _seen(taken: Taken, outcomes: Outcomes) -> Iterator[tuple[Sighting, int]]:
+def _seen(taken: Taken, outcomes: Outcomes) -> Iterator[Seen]:
     """What stored records tell about people, with their places."""
     for sighting, outcome in zip(taken.sightings, outcomes, strict=True):
         if sighting is not None and not isinstance(outcome, Refusal):

@@ -2,6 +2,7 @@
 
 ``capture.started`` and ``capture.stopped`` frame the life of one endpoint process;
 ``capture.heartbeat`` comes at a fixed interval between them with what was counted since the last.
+``capture.recalled`` says that records of an endpoint before were read back.
 All are numbered from 0 under one source for each process, so a missing one shows as a gap.
 """
 
@@ -15,6 +16,7 @@ from logstore.formats.record import Record
 
 STARTED = "capture.started"
 HEARTBEAT = "capture.heartbeat"
+RECALLED = "capture.recalled"
 STOPPED = "capture.stopped"
 
 MAX_LISTED = 60
@@ -45,6 +47,10 @@ class Heartbeats:
             tally: records by (source, kind) since the process began.
         """
         return self._record(HEARTBEAT, self._since(tally))
+
+    def recalled(self, records: int) -> Record:
+        """That so many records of an endpoint before this one are read back."""
+        return self._record(RECALLED, {"records": records})
 
     def stopped(self, tally: Mapping[tuple[str, str], int]) -> Record:
         """The last record."""

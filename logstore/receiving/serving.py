@@ -32,6 +32,7 @@ from logstore.receiving.interpreter import responsive
 from logstore.receiving.limits import Limits
 from logstore.receiving.listening import Server, Tls, not_listening
 from logstore.receiving.metrics import Metrics
+from logstore.receiving.recall import Reading, Recall
 from logstore.receiving.stopping import StopFile
 from logstore.receiving.upkeep import Upkeep
 from logstore.receiving.writing import Opening, Writer
@@ -118,8 +119,15 @@ async def serve(
     except UsageError:
         await endpoint.close()
         raise
-    server = Server(config, hooks.on_ready)
     heartbeats = Heartbeats(settings.by)
+    recall = Recall(endpoint, heartbeats, events, Reading(endpoint.writer, settings.store))
+    recalling: list[asyncio.Task[None]] = []
+
+    def ready(host: str, port: int) -> None:
+        hooks.on_ready(host, port)
+        recalling.append(asyncio.create_task(recall.run()))  # not sooner: senders wait
+
+    server = Server(config, ready)
     upkeep = Upkeep(
         endpoint,
         heartbeats,
@@ -140,6 +148,7 @@ async def serve(
             raise not_listening(settings.host, settings.port, error) from None
         finally:
             beside.cancel()
+            await asyncio.gather(*recalling)
             await _end(endpoint, heartbeats, upkeep, seal=settings.seal_on_stop)
     events.event("stopped")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from logstore.errors import FormatError, KeyDestroyed, KeyUnavailable
 from logstore.formats import blocks
@@ -13,6 +13,9 @@ from logstore.formats.body import NONCE, Body, commitment
 from logstore.formats.body import parse as parse_body
 from logstore.formats.leaf import Leaf
 from logstore.keys.keystore import KeyStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Reason = Literal["no-body", "no-key", "destroyed", "absent", "tampered"]
 """Why there is no content: the record has none; its key is not here; its key was destroyed; its
@@ -40,6 +43,9 @@ class Disclosure:
 
 
 Opened = Disclosure | Unreadable
+
+_Row = dict[str, list[int] | list[str] | int]
+_SLICE = 1024
 
 NO_BODY = Unreadable("no-body")
 ABSENT = Unreadable("absent")
@@ -97,21 +103,15 @@ class SegmentBodies:
         """
         for group in range(self._file.metadata.num_row_groups):
             table = self._file.read_row_group(group, columns=["part", "keys", "indexes"])
-            rows = table.to_pylist()
-            wanted = [
-                n
-                for n, row in enumerate(rows)
-                if _touches(row["indexes"], first, end)
-                and (only is None or not only.isdisjoint(row["indexes"]))
-            ]
+            wanted = list(_chosen(table, first, end, only))
             if not wanted:
                 continue
             column = self._file.read_row_group(group, columns=["block"]).column("block")
-            for place in wanted:
-                yield from self._open(rows[place], column[place].as_py(), first, end)
+            for place, row in wanted:
+                yield from self._open(row, column[place].as_py(), first, end)
 
     def _open(
-        self, row: dict[str, list[int] | list[str] | int], block: bytes, first: int, end: int
+        self, row: _Row, block: bytes, first: int, end: int
     ) -> Iterator[tuple[int, bytes | Unreadable]]:
         key_ids = [str(each) for each in _list(row["keys"])]
         indexes = [int(each) for each in _list(row["indexes"]) if first <= int(each) < end]
@@ -132,6 +132,19 @@ class SegmentBodies:
         for offset, body in entries:
             if first <= self._context.first + offset < end:
                 yield self._context.first + offset, body
+
+
+def _chosen(
+    table: pa.Table, first: int, end: int, only: frozenset[int] | None
+) -> Iterator[tuple[int, _Row]]:
+    """(place, columns) of the rows whose blocks hold what is wanted."""
+    # In slices: no other thread has the interpreter while one is made into Python's own values.
+    for start in range(0, table.num_rows, _SLICE):
+        for place, row in enumerate(table.slice(start, _SLICE).to_pylist(), start):
+            if _touches(row["indexes"], first, end) and (
+                only is None or not only.isdisjoint(row["indexes"])
+            ):
+                yield place, row
 
 
 def _touches(indexes: list[int], first: int, end: int) -> bool:

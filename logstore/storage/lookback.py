@@ -27,15 +27,17 @@ def newest_first(reader: LogReader, under: str, since_us: int = 0) -> Iterator[L
     Raises:
         TamperingFound: an index object is missing or not the pinned bytes.
     """
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
     mark = b'"source":' + msgspec.json.encode(under)[:-1]
     for raw in reversed(reader.tail.leaves):
         if mark in raw:
             leaf = parse(raw)
             if leaf.source.startswith(under):
                 yield leaf
+    if not reader.pins:
+        return
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     for pin in reversed(reader.pins):
         with reader.index(pin) as path:
             file = pq.ParquetFile(path)
