@@ -309,7 +309,7 @@ class _Span:
         try:
             for seen in self._run.state.earlier(self._mark):
                 self._recalled += 1
-                self._links.extend(self._run.linker.stored([seen]))
+                self._links.extend(self._run.linker.recalled([seen]))
         except AirconError as error:  # what is new is taken all the same
             self._report.note = (
                 "Its earlier records can not be read back, so none of them is given to somebody"

@@ -9,7 +9,8 @@ Rules of this file:
 
 1. A record that names a person itself is never attributed to another.
 2. By trace: as `otlp_identity` joins within a request, from the nearest span above, else the root.
-3. By conversation: only where a source's own conversation id was seen with exactly one person.
+3. By conversation: only where a source's own conversation id was seen with exactly one person,
+   and never among records of before: who watched those knew more than is read back of them.
 4. Sources are kept apart, so that no sender can attribute another's records.
 5. What is waited for is bounded in number and in bytes, whatever senders name things; what was
    forgotten stays unattributed, and nothing else is lost.
@@ -17,7 +18,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from sys import getsizeof
 from typing import Literal, NamedTuple
 
@@ -171,6 +172,21 @@ class Linker:
         Args:
             seen: what `sighting_of` made of each, and the index it got, in the order of the log.
         """
+        return self._take(seen, self._linked_by_conversation)
+
+    def recalled(self, seen: Iterable[tuple[Sighting, int]]) -> list[Record]:
+        """As `stored`, for records from before this watching began, as far back as they are read.
+
+        Whoever watched then gave the calls of a conversation to its person. Calls that were left to
+        nobody all the same are of several people, of whom some lie farther back.
+        """
+        return self._take(seen, self._doubted)
+
+    def _take(
+        self,
+        seen: Iterable[tuple[Sighting, int]],
+        by_conversation: Callable[[str, str], Iterable[Record]],
+    ) -> list[Record]:
         traces: dict[str, str] = {}
         conversations: dict[str, str] = {}
         for sighting, index in seen:
@@ -181,7 +197,7 @@ class Linker:
             for record in self._linked_by_trace(key, source)
         ]
         for key, source in conversations.items():
-            made += self._linked_by_conversation(key, source)
+            made += by_conversation(key, source)
         return made
 
     def _see(
@@ -233,6 +249,11 @@ class Linker:
             record.done = True
         indexes = [record.index for record in waiting]
         yield from self._records(who, indexes, source, "conversation")
+
+    def _doubted(self, key: str, _: str) -> Iterable[Record]:
+        if self._people.get(key) is not None and self._by_conversation.open(key):
+            self._people.put(key, _SEVERAL, size=weight(_SEVERAL))
+        return ()
 
     def _records(
         self, who: Context, indexes: list[int], source: str, basis: Basis

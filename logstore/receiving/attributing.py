@@ -13,8 +13,8 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from itertools import islice
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import chain, islice
 
 from logstore.capture.linking import Linker, Sighting
 from logstore.errors import AirconError
@@ -53,7 +53,7 @@ class Attribution:
                 portion = []
                 if len(self._kept) > MAX_KEPT:
                     portion, self._kept = self._kept, None
-            await self._link(portion, store)
+            await self._link(self._linker.stored(portion), store)
             if len(portion) >= _AT_A_TIME:
                 await asyncio.sleep(0)
 
@@ -68,10 +68,9 @@ class Attribution:
         """
         named = 0
         trouble: AirconError | None = None
-        left = iter(earlier)
-        while portion := list(islice(left, _EARLIER)) or self._some_kept():
+        for links in chain(self._recalled(earlier), self._remembered()):
             try:
-                named += await self._link(portion, store)
+                named += await self._link(links, store)
             except AirconError as error:
                 trouble = error
             await asyncio.sleep(0)
@@ -80,14 +79,17 @@ class Attribution:
             raise trouble
         return named
 
-    def _some_kept(self) -> list[Seen]:
-        kept = self._kept or []
-        portion = kept[:_EARLIER]
-        del kept[:_EARLIER]
-        return portion
+    def _recalled(self, earlier: Iterable[Seen]) -> Iterator[list[Record]]:
+        left = iter(earlier)
+        while portion := list(islice(left, _EARLIER)):
+            yield self._linker.recalled(portion)
 
-    async def _link(self, portion: list[Seen], store: Store) -> int:
-        links = self._linker.stored(portion)
+    def _remembered(self) -> Iterator[list[Record]]:
+        while self._kept:  # which grows meanwhile
+            portion, self._kept = self._kept[:_EARLIER], self._kept[_EARLIER:]
+            yield self._linker.stored(portion)
+
+    async def _link(self, links: list[Record], store: Store) -> int:
         if links:
             await store(links)
         return sum(map(_count, links))

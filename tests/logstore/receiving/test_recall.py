@@ -20,6 +20,7 @@ from support.otlp_made import span
 from support.serving import Serving, new_store, serving
 from support.stores import TestStore
 
+from logstore.capture import recalling
 from logstore.errors import KeyUnavailable
 from logstore.formats.body import Body
 from logstore.formats.record import INTERACTION, LINKED
@@ -204,6 +205,20 @@ async def test_what_was_stored_and_not_linked_before_a_kill_is_linked_at_the_sta
         await send(running, root(3))
     expected = Counter((f"t{trace}c1", "maria") for trace in (1, 2, 3))
     assert Counter(attributed(TestStore(tmp_path))) == expected
+
+
+async def test_a_conversation_of_two_people_is_not_ones_because_the_other_lies_farther_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = {"gen_ai.conversation.id": "c7"}
+    named = [call(trace, **talk, **{"user.id": who}) for trace, who in ((1, "bob"), (2, "maria"))]
+    await before(tmp_path, *named, call(3, **talk))
+    monkeypatch.setattr(recalling, "MAX_RECORDS", 2)
+    async with inside(tmp_path) as running:
+        await recall(running).run()
+        await send(running, call(4, **talk), call(5, **talk, **{"user.id": "maria"}))
+        assert running.events("recalled")[0]["records"] == 2
+        assert attributed(running.store) == []
 
 
 async def test_that_records_are_read_back_is_on_record(tmp_path: Path) -> None:
