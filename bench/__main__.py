@@ -32,6 +32,7 @@ BENCHES = {
     "workingcopy": "bench.asking:working_copy",
     "query": "bench.asking:rows",
     "reconcile": "bench.reconciling:rows",
+    "s3": "bench.buckets:rows",
     "console": "bench.starting:first_rows",
 }
 """Every bench by name, those without the large store first."""

@@ -1,0 +1,236 @@
+"""A store in a bucket of a real server, beside plain boto3 and beside the same store locally.
+
+The server is Ceph's gateway with its disk in memory, as the tests start it: what is measured is
+what aircon adds, not a network. Plain boto3 moves the same bytes without any of
+create-only, digests, locks, reading back and listing of versions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from bench.report import Row, median, turns
+from bench.setting import Setting
+from bench.workload import ORIGIN, SEAL_BYTES, Bench, Load
+from logstore.disk import Disk
+from logstore.formats.pins import ObjectPin
+from logstore.formats.policy import Policy
+from logstore.keys.holders import NoHolder
+from logstore.keys.keystore import KeyStore
+from logstore.query.engine import Engine
+from logstore.s3.address import Address
+from logstore.s3.remote import Remote
+from logstore.storage.bucketblobs import BucketBlobs
+from logstore.storage.home import make_home, make_writer
+from logstore.storage.log import Log, Options
+from logstore.storage.logfile import Retention
+from logstore.storage.reader import LogReader
+from logstore.verify.verifier import verify_store
+
+
+class Server(Protocol):
+    """A running S3 server, as the tests' own support has it."""
+
+    endpoint_url: str
+
+    def client(self) -> Any:
+        """boto3's client for it."""
+        ...
+
+    def new_bucket(self, *, prefix: str) -> Any:
+        """A fresh bucket with Object Lock."""
+        ...
+
+
+_QUESTION = (
+    "SELECT response_model, count(*), sum(input_tokens) FROM interactions"
+    " GROUP BY response_model ORDER BY 2 DESC"
+)
+_MB = 1e6
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    """Publishing, verifying and asking."""
+    load = Load(setting.sizes.batch * 2)
+    local = Bench(setting.folder())
+    with local.create(auto_seal=SEAL_BYTES) as log:
+        deque(log.append_many(load.prepared(), group=2048), maxlen=0)
+        log.seal()
+    with _server(setting.folder()) as server:
+        home = setting.folder() / "home"
+        kept = _BucketStore(home, server, local)
+        yield from kept.publishing(setting.sizes.runs)
+        kept.fill(load)
+        yield from kept.verifying(setting.sizes.runs)
+        yield from kept.asking(setting.sizes.runs)
+
+
+class _BucketStore:
+    """One bucket with what is measured in it."""
+
+    def __init__(self, home: Path, server: Server, local: Bench) -> None:
+        self._home = home
+        self._server = server
+        self._local = local
+        self._bucket = server.new_bucket(prefix="bench").address.bucket
+        self._pins = [
+            pin
+            for each in local.reader().pins
+            for pin in (each.index, each.body)
+            if pin is not None
+        ]
+        self._size = sum(pin.size for pin in self._pins)
+        self._policy = local.policy()
+
+    # -- publishing ---------------------------------------------------------------------------
+
+    def publishing(self, runs: int) -> Iterator[Row]:
+        """Megabytes a second of sealed objects under lock."""
+        ours, plain = turns([self._publish, self._upload], runs)
+        what = f"publish under lock, {len(self._pins)} objects of {self._size / _MB:.0f} MB"
+        yield Row(what, ours, "MB/s", "boto3 put_object", plain, ">= 0.8x")
+
+    def _publish(self) -> float:
+        home = self._home.with_name(secrets.token_hex(8))
+        remote = self._remote(home.name)
+        make_home(home, remote, Disk(immutable=False))
+        make_writer(home, secrets.token_hex(8), "COMPLIANCE", Disk(immutable=False))
+        blobs = BucketBlobs(home, remote, Disk(immutable=False))
+        blobs.bucket.versions()  # the connection is there, as it is for boto3
+        staged = [self._staged(home, pin) for pin in self._pins]
+        until = time.time_ns() // 1000 + 60_000_000
+        start = time.perf_counter()
+        for pin, path in zip(self._pins, staged, strict=True):
+            blobs.publish(pin.key, path, until)
+        return self._size / (time.perf_counter() - start) / _MB
+
+    def _staged(self, home: Path, pin: ObjectPin) -> Path:
+        path = home / secrets.token_hex(8)
+        shutil.copyfile(self._local.store / pin.key, path)
+        return path
+
+    def _upload(self) -> float:
+        client: Any = self._server.client()
+        prefix = secrets.token_hex(8)
+        start = time.perf_counter()
+        for pin in self._pins:
+            data = (self._local.store / pin.key).read_bytes()
+            client.put_object(Bucket=self._bucket, Key=f"{prefix}/{pin.key}", Body=data)
+        return self._size / (time.perf_counter() - start) / _MB
+
+    # -- verifying ----------------------------------------------------------------------------
+
+    def fill(self, load: Load) -> None:
+        """The same records as a log in the bucket."""
+        make_home(self._home, self._remote("log"), Disk(immutable=False))
+        make_writer(self._home, secrets.token_hex(8), "COMPLIANCE", Disk(immutable=False))
+        options = Options(protect=False, auto_seal_bytes=SEAL_BYTES)
+        kept = Retention(index_days=1, body_days=1, mode="COMPLIANCE")
+        keys = KeyStore.create(self._home.with_name("bucket.keys"), NoHolder(), origin=ORIGIN)
+        self._policy = Policy((keys.signer().verifier(),))
+        with Log.create(self._home, keys, retention=kept, options=options) as log:
+            deque(log.append_many(load.prepared(), group=2048), maxlen=0)
+            log.seal()
+
+    def verifying(self, runs: int) -> Iterator[Row]:
+        """Megabytes a second from the bucket, hashed and with every lock looked at."""
+        ours, plain = turns([self._verify, self._download], runs)
+        cores = os.cpu_count() or 1
+        yield Row(
+            "verify --quick a bucket", ours, "MB/s", f"boto3 get_object x {cores}", plain, ">= 0.8x"
+        )
+
+    def _verify(self) -> float:
+        home = self._elsewhere()
+        start = time.perf_counter()
+        report = verify_store(home, self._policy, quick=True)
+        seconds = time.perf_counter() - start
+        if report.exit_code:
+            raise AssertionError(report.findings)
+        return report.size_bytes / seconds / _MB
+
+    def _download(self) -> float:
+        client: Any = self._server.client()
+        listed = client.list_objects_v2(Bucket=self._bucket, Prefix="log/")["Contents"]
+
+        def get(key: str) -> int:
+            return len(client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+
+        start = time.perf_counter()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            size = sum(pool.map(get, [each["Key"] for each in listed]))
+        return size / (time.perf_counter() - start) / _MB
+
+    # -- asking -------------------------------------------------------------------------------
+
+    def asking(self, runs: int) -> Iterator[Row]:
+        """Seconds from nothing to an answer over clear columns."""
+        warm = self._elsewhere()
+        self._ask(warm)
+        cold, kept, local = turns(
+            [
+                lambda: self._ask(self._elsewhere()),
+                lambda: self._ask(warm),
+                lambda: self._ask(self._local.store),
+            ],
+            runs,
+        )
+        yield Row("first answer, nothing in the cache", cold, "ms", "the same store, local", local)
+        yield Row("first answer, cached", kept, "ms", "the same store, local", local, "<= 1.1x")
+        kept, local = self._again(warm, runs), self._again(self._local.store, runs)
+        yield Row("next answer, cached", kept, "ms", "the same store, local", local, "<= 1.1x")
+
+    def _ask(self, store: Path) -> float:
+        start = time.perf_counter()
+        reader = self._reader(store)
+        with Engine.open(reader, work=store.with_name("work")) as engine:
+            engine.sql(_QUESTION)
+        return (time.perf_counter() - start) * 1e3
+
+    def _again(self, store: Path, runs: int) -> float:
+        reader = self._reader(store)
+        with Engine.open(reader, work=store.with_name("work")) as engine:
+            engine.sql(_QUESTION)
+
+            def one() -> float:
+                start = time.perf_counter()
+                engine.sql(_QUESTION)
+                return (time.perf_counter() - start) * 1e3
+
+            return median(one() for _ in range(runs * 3))
+
+    def _reader(self, store: Path) -> LogReader:
+        local = store == self._local.store
+        return LogReader.open(store, policy=self._local.policy() if local else self._policy)
+
+    def _elsewhere(self) -> Path:
+        home = self._home.with_name(secrets.token_hex(8))
+        make_home(home, self._remote("log"), Disk(immutable=False))
+        return home
+
+    def _remote(self, prefix: str) -> Remote:
+        return Remote(Address(self._bucket, prefix), self._server.endpoint_url)
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[Server]:
+    """Ceph's gateway; `make servers` installs it."""
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+    rgw, tls, servers = (
+        importlib.import_module(f"support.{name}") for name in ("rgw", "certificates", "s3_servers")
+    )
+    os.environ.update(servers.CREDENTIALS)
+    (folder / "cluster").mkdir()
+    with rgw.rgw(folder / "cluster", tls.certificates(folder / "tls")) as both:
+        yield cast("Server", both[0])
