@@ -14,67 +14,57 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from logstore.errors import FormatError, TamperingFound
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.s3.address import is_plain
-from logstore.s3.bucket import BucketReader, Head, Lock, Mode
+from logstore.s3.bucket import Head, Lock, Mode
 from logstore.s3.probing import PROBES
 from logstore.s3.remote import Remote
 from logstore.s3.versions import Entry, Marker, Version
 from logstore.storage.home import WRITER_FILE
+from logstore.storage.layout import STORE_FILE
+from logstore.verify.bucketmemory import THREADS, BucketMemory
 from logstore.verify.evidence import Data, Due
 from logstore.verify.findings import Finding
 from logstore.verify.surroundings import Item, Listing, look_around
 
 _MOST_TRIED = 64
-_THREADS = 16
 _WAL = "wal/"
+_SMALL_ONES = ("seal/", "claim/", "cosigned/", "log/", STORE_FILE)
 
 
-class _Connection:
-    """The connection of this process; made anew in each, because sockets can not be handed over."""
-
-    made: dict[Remote, BucketReader] = {}  # noqa: RUF012 - one per process is what is meant
-
-
-@dataclass(frozen=True, slots=True)
 class BucketEvidence:
     """A store in a bucket; implements `Evidence`.
 
-    Attributes:
+    Args:
         home: its home on this machine; with the unsealed records where the writer is here.
         remote: the bucket.
     """
 
-    home: Path
-    remote: Remote
+    def __init__(self, home: Path, remote: Remote) -> None:
+        self._home = home
+        self._remote = remote
+        self._bucket = BucketMemory(remote)
 
-    @property
-    def bucket(self) -> BucketReader:
-        """The bucket, through this process's connection."""
-        if self.remote not in _Connection.made:
-            _Connection.made[self.remote] = BucketReader(self.remote)
-        return _Connection.made[self.remote]
+    def __reduce__(self) -> tuple[type[BucketEvidence], tuple[Path, Remote]]:
+        """Another process begins with a memory of its own."""
+        return BucketEvidence, (self._home, self._remote)
 
     @property
     def has_tail(self) -> bool:
         """See `Evidence.has_tail`."""
-        return (self.home / WRITER_FILE).exists()
+        return (self._home / WRITER_FILE).exists()
 
     # -- what lies there ----------------------------------------------------------------------
 
     def look(self) -> Listing:
         """See `Evidence.look`."""
-        listing = look_around(self.home, only=_WAL)
-        by_name: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self.bucket.versions():
-            by_name[entry.name].append(entry)
+        listing = look_around(self._home, only=_WAL)
+        by_name = self._bucket.listed()
         for name, entries in by_name.items():
             if name.startswith(PROBES):
                 continue  # attacked on purpose; nothing there is evidence
@@ -87,6 +77,7 @@ class BucketEvidence:
                 ids = ",".join(each.version_id for each in versions)
                 listing.files[name] = Item(versions[0].size, ids)
             listing.odd += _oddities(name, versions, entries)
+        self._bucket.fetch(name for name in listing.files if name.startswith(_SMALL_ONES))
         return listing
 
     # -- small objects ------------------------------------------------------------------------
@@ -99,29 +90,29 @@ class BucketEvidence:
         """See `Evidence.smalls`."""
         if key.startswith(_WAL):
             with contextlib.suppress(OSError):
-                yield (self.home / key).read_bytes()[:limit]
+                yield (self._home / key).read_bytes()[:limit]
             return
-        for version in self.bucket.history(key)[:_MOST_TRIED]:
+        for version in self._bucket.history(key)[:_MOST_TRIED]:
             if version.size <= limit:
                 with contextlib.suppress(FileNotFoundError):
-                    yield self.bucket.get(key, version.version_id, most=limit).data
+                    yield self._bucket.get(key, version.version_id, limit)
 
     # -- sealed objects -----------------------------------------------------------------------
 
     def open(self, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Data | Finding:
         """See `Evidence.open`: the pinned version, else any that has the pinned bytes."""
         if pin.key.startswith(_WAL):
-            return _staged(self.home / pin.key, pin, owner)
+            return _staged(self._home / pin.key, pin, owner)
         other = False
         for version_id in self._candidates(pin):
             try:
-                data = self.bucket.get(pin.key, version_id, most=pin.size).data
+                data = self._bucket.get(pin.key, version_id, pin.size)
             except (FileNotFoundError, TamperingFound):
                 continue
             if hashlib.sha256(data).hexdigest() == pin.sha256:
                 return data
             other = True
-        if other or self.bucket.history(pin.key):
+        if other or self._bucket.history(pin.key):
             what = "no version of it has the bytes that were sealed"
             return Finding("file-changed", what, pin.key, owner.first, owner.last)
         what = "the log pins this object, and no version of it is in the bucket"
@@ -130,21 +121,21 @@ class BucketEvidence:
     def _candidates(self, pin: ObjectPin) -> Iterator[str]:
         if pin.version:
             yield pin.version
-        alike = [each for each in self.bucket.history(pin.key) if each.size == pin.size]
+        alike = [each for each in self._bucket.history(pin.key) if each.size == pin.size]
         yield from (v.version_id for v in alike[:_MOST_TRIED] if v.version_id != pin.version)
 
     def source(self, pin: ObjectPin) -> Path | bytes:
         """See `Evidence.source`."""
         for version_id in self._candidates(pin):
             with contextlib.suppress(FileNotFoundError, TamperingFound):
-                data = self.bucket.get(pin.key, version_id, most=pin.size).data
+                data = self._bucket.get(pin.key, version_id, pin.size)
                 if hashlib.sha256(data).hexdigest() == pin.sha256:
                     return data
         raise FormatError(f"{pin.key} can not be read any more")
 
     def file(self, key: str) -> Path:
         """See `Evidence.file`."""
-        return self.home / key
+        return self._home / key
 
     # -- locks --------------------------------------------------------------------------------
 
@@ -158,22 +149,22 @@ class BucketEvidence:
                 return _protection(each, found, Lock(wanted, each.retain_until_us))
             return found
 
-        with ThreadPoolExecutor(max(_THREADS, workers), "aircon-verify-locks") as pool:
+        with ThreadPoolExecutor(max(THREADS, workers), "aircon-verify-locks") as pool:
             return [found for found in pool.map(one, due) if found is not None]
 
     def _head(self, due: Due) -> Head | Finding | None:
         """What the server says of an object; None when it is gone, which is named elsewhere."""
         if due.version:
             with contextlib.suppress(FileNotFoundError):
-                return self.bucket.head(due.key, due.version)
-        history = self.bucket.history(due.key)
+                return self._bucket.head(due.key, due.version)
+        history = self._bucket.history(due.key)
         if not history:
             return None
         if due.version:
             what = "the version that was sealed is gone; another one was put there"
             return Finding("version-missing", what, due.key, due.first, due.last)
         try:
-            return self.bucket.head(due.key, history[0].version_id)
+            return self._bucket.head(due.key, history[0].version_id)
         except FileNotFoundError:
             return None
 

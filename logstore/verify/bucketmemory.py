@@ -1,0 +1,100 @@
+"""A bucket as one verification reads it: listed once, and nothing asked for twice.
+
+A version of an object never becomes another one, so within one verification an answer holds. The
+next verification begins with an empty memory: what it reports it has read itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from logstore.errors import TamperingFound
+from logstore.s3.bucket import BucketReader, Fetched, Head
+from logstore.s3.remote import Remote
+from logstore.s3.versions import Entry, Version
+
+THREADS = 16
+"""Requests at one time: they wait for the server, hardly for this machine."""
+
+_SMALL = 2**20  # bytes of an object that is kept once it was read
+_KEPT = 256 * 2**20  # bytes of all that are
+
+
+class _Connections:
+    """This process's connections: a worker process makes its own, and its jobs share it."""
+
+    made: dict[Remote, BucketReader] = {}  # noqa: RUF012 - one for each process is what is meant
+
+
+class BucketMemory:
+    """Answers of one bucket; safe to use from many threads.
+
+    Args:
+        remote: the bucket.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        if remote not in _Connections.made:
+            _Connections.made[remote] = BucketReader(remote)
+        self._bucket = _Connections.made[remote]
+        self._histories: dict[str, list[Version]] | None = None
+        self._heads: dict[tuple[str, str], Head] = {}
+        self._data: dict[tuple[str, str], bytes] = {}
+        self._kept = 0
+
+    def listed(self) -> dict[str, list[Entry]]:
+        """Everything in the bucket by name, newest first; remembered for `history`."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self._bucket.versions():
+            found.setdefault(entry.name, []).append(entry)
+        self._histories = {
+            name: [each for each in entries if isinstance(each, Version)][::-1]
+            for name, entries in found.items()
+        }
+        return found
+
+    def history(self, name: str) -> list[Version]:
+        """Versions of one name, the first ever put first."""
+        if self._histories is None:  # in a worker process
+            return self._bucket.history(name)
+        return self._histories.get(name, [])
+
+    def get(self, name: str, version_id: str, most: int) -> bytes:
+        """Bytes of a version; raises what `BucketReader.get` does."""
+        place = (name, version_id)
+        data = self._data.get(place)
+        if data is None:
+            fetched = self._bucket.get(name, version_id, most=most)
+            data = self._remembered(place, fetched)
+        if len(data) > most:
+            raise TamperingFound(f"{name} has more than {most:,} bytes")
+        return data
+
+    def _remembered(self, place: tuple[str, str], fetched: Fetched) -> bytes:
+        self._heads[place] = fetched.head
+        size = len(fetched.data)
+        if size <= _SMALL and self._kept + size <= _KEPT:
+            self._data[place] = fetched.data
+            self._kept += size
+        return fetched.data
+
+    def head(self, name: str, version_id: str) -> Head:
+        """What the server says of a version; raises what `BucketReader.head` does."""
+        place = (name, version_id)
+        if place not in self._heads:
+            self._heads[place] = self._bucket.head(name, version_id)
+        return self._heads[place]
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Get the first versions of small objects side by side, before each is asked for."""
+        firsts = (history[0] for name in names if (history := self.history(name)))
+        wanted = [each for each in firsts if each.size <= _SMALL]
+
+        def one(version: Version) -> None:
+            with contextlib.suppress(FileNotFoundError, TamperingFound):
+                self.get(version.name, version.version_id, _SMALL)
+
+        with ThreadPoolExecutor(THREADS, "aircon-verify-small") as pool:
+            list(pool.map(one, wanted))
