@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.memory_log import MemoryLog
-from support.poison import HANGS, poisonous
+from support.poison import HANGS, PATIENCE_S, poisonous
 from support.waiting import until
 
 from logstore.capture import decodepool, decodeseat, decodeworker
@@ -320,7 +320,7 @@ def test_an_interrupted_import_leaves_no_process_and_is_resumed_once(
 def test_an_import_is_not_held_up_for_ever_by_a_line_that_its_decoder_never_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poisonous(monkeypatch)
+    poisonous(monkeypatch, PATIENCE_S)
     monkeypatch.setattr(decodepool._Workers, "__init__", _waiting(decodepool._Workers.__init__))
     desk = Desk(tmp_path)
     lines = desk.path.read_bytes().splitlines(keepends=True)

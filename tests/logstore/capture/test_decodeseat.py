@@ -54,7 +54,7 @@ def seat(ended: list[str], clock: Clock | None = None) -> Iterator[Seat]:
 def test_only_what_ends_two_workers_is_no_record(
     text: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poisonous(monkeypatch)
+    poisonous(monkeypatch, PATIENCE_S)
     ended: list[str] = []
     poisoned = chunk("one", text, "three")
     with seat(ended) as here:
@@ -73,7 +73,7 @@ def test_only_what_ends_two_workers_is_no_record(
 def test_a_chunk_full_of_poison_ends_a_few_workers_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    poisonous(monkeypatch)
+    poisonous(monkeypatch, PATIENCE_S)
     ended: list[str] = []
     with seat(ended) as here:
         found = told(here.ask_apart(chunk("one", *[KILLS] * 9, "last")))
@@ -84,7 +84,7 @@ def test_a_chunk_full_of_poison_ends_a_few_workers_and_no_more(
 def test_a_worker_has_time_for_each_of_its_items(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = f"import time\ntime.sleep({PATIENCE_S} * 0.4)\n"
     monkeypatch.setattr("support.poison._BUG", _slowly(slow))
-    poisonous(monkeypatch)
+    poisonous(monkeypatch, PATIENCE_S)
     ended: list[str] = []
     with seat(ended) as here:
         assert here.is_taken()
@@ -148,7 +148,7 @@ def test_where_no_worker_can_start_it_is_not_tried_all_the_time(
 
 
 def test_what_is_known_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    poisonous(monkeypatch)
+    poisonous(monkeypatch, PATIENCE_S)
     ended: list[str] = []
     with seat(ended) as here:
         found = here.ask_apart(

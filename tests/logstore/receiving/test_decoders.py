@@ -11,7 +11,7 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from support.inside import Inside, inside
-from support.poison import HANGS, KILLS, poisonous
+from support.poison import HANGS, KILLS, LONG_S, PATIENCE_S, poisonous
 from support.serving import PROTOBUF, spans
 from support.stores import TestStore
 
@@ -68,7 +68,7 @@ def kept(store: TestStore) -> list[tuple[str, object, bytes]]:
 async def test_a_span_that_ends_decoders_is_kept_unread_and_the_others_are_stored(
     poison: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poisonous(monkeypatch)
+    poisonous(monkeypatch, PATIENCE_S if poison == HANGS else LONG_S)
     async with inside(tmp_path, limits=TWO) as running:
         answer = await post(running, 1, "one", poison, "three")
         assert answer.status_code == 200
