@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -104,7 +105,7 @@ class Bucket(BucketReader):
         shown = self.head(name, version_id).lock
         if shown is not None and shown.covers(lock):
             return shown
-        with failures.told(f"lock {name}"):
+        with failures.told(f"lock {name}", of_version=True):
             self.client.put_object_retention(
                 **self._one(name, version_id),
                 Retention={"Mode": lock.mode, "RetainUntilDate": lock.date},
@@ -123,7 +124,7 @@ class Bucket(BucketReader):
             StoreAway: the server can not be asked now.
             StoreRefused: it does not let us.
         """
-        with failures.told(f"{'hold' if on else 'release'} {name}"):
+        with failures.told(f"{'hold' if on else 'release'} {name}", of_version=True):
             self.client.put_object_legal_hold(
                 **self._one(name, version_id), LegalHold={"Status": "ON" if on else "OFF"}
             )
@@ -152,5 +153,6 @@ class Bucket(BucketReader):
         asked = self._one(name, version_id)
         if bypass:
             asked["BypassGovernanceRetention"] = True
-        with failures.told(f"remove a version of {name}, which stays while it is locked or held"):
+        doing = f"remove a version of {name}, which stays while it is locked or held"
+        with contextlib.suppress(FileNotFoundError), failures.told(doing, of_version=True):
             self.client.delete_object(**asked)

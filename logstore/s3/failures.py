@@ -25,7 +25,7 @@ _AGAIN = "Try again later; it goes on where it stopped."
 _FITNESS = "See docs/s3.md for what a bucket must be."
 _QUOTED = 200
 
-_GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404"}
+_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"}
 _PASSES = {
     "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "408",
     "ThrottlingException", "TooManyRequests", "RequestLimitExceeded", "RequestThrottled", "429",
@@ -62,16 +62,17 @@ _ELSEWHERE = {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalf
 
 
 @contextlib.contextmanager
-def told(doing: str) -> Iterator[None]:
+def told(doing: str, *, of_version: bool = False) -> Iterator[None]:
     """Turn what boto3 raises inside into our errors.
 
     Args:
         doing: what is being done, as it stands after "could not".
+        of_version: it is done to one version of an object, which may not be there.
 
     Raises:
         StoreAway: it passes; try again later.
         StoreRefused: it stays until somebody changes something.
-        FileNotFoundError: there is no such object or version.
+        FileNotFoundError: there is no such version, or it is a delete marker; with `of_version`.
     """
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
     from botocore.parsers import ResponseParserError
@@ -83,6 +84,8 @@ def told(doing: str) -> Iterator[None]:
     except ResponseParserError as error:
         raise nonsense(_quoted(error)) from error
     except ClientError as error:
+        if of_version and _is_absent(error):
+            raise FileNotFoundError(errno.ENOENT, f"could not {doing}: it is not there") from error
         raise _said_by_server(error, doing, time.time()) from error
     except BotoCoreError as error:
         raise _on_the_way(error, doing) from error
@@ -124,11 +127,15 @@ def headers(answer: object) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _said_by_server(error: Any, doing: str, now: float) -> Exception:
+def _is_absent(error: Any) -> bool:
+    """A marker's id is answered with 405, and an id that can not be one with 400."""
+    code, said = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
+    return code in _GONE or (code == "InvalidArgument" and "version id" in said.lower())
+
+
+def _said_by_server(error: Any, doing: str, now: float) -> StoreAway:
     code, answer = code_of(error), error.response
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _GONE:
-        return FileNotFoundError(errno.ENOENT, f"could not {doing}: no such object", code)
     if code in _PASSES or status >= 500:
         return StoreAway(f"could not {doing}: {_words(error)}", kept=_KEPT, todo=_AGAIN)
     why, todo = _refusal(code, answer, now) or (_words(error), _FITNESS)

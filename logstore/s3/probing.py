@@ -280,7 +280,7 @@ class _Attempts:
         except StoreRefused as error:
             return False, error.what
         version_id = str(made.get("VersionId") or "")
-        with failures.told(f"look at {name}"):
+        with failures.told(f"look at {name}", of_version=True):
             said = self._bucket.client.head_object(
                 Bucket=self._bucket.address.bucket,
                 Key=self._bucket.address.key(name),

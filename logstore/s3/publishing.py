@@ -64,6 +64,8 @@ class Wanted:
         lock: its retention, or None.
         hold: whether it is put under legal hold.
         nonce: random, to know what this call has put; hexadecimal.
+        sha256: of the bytes.
+        md5: of the bytes.
     """
 
     name: str
@@ -71,16 +73,15 @@ class Wanted:
     lock: Lock | None
     hold: bool
     nonce: str
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of its bytes."""
-        return hashlib.sha256(self.data).digest()
+    sha256: bytes
+    md5: bytes
 
 
 def wanted(name: str, data: bytes, lock: Lock | None, *, hold: bool) -> Wanted:
     """An object to be made by this call and no other."""
-    return Wanted(name, data, lock, hold, secrets.token_hex(16))
+    sha256 = hashlib.sha256(data).digest()
+    md5 = hashlib.md5(data, usedforsecurity=False).digest()
+    return Wanted(name, data, lock, hold, secrets.token_hex(16), sha256, md5)
 
 
 class Publisher:
@@ -164,7 +165,7 @@ class Publisher:
         if first.size != len(want.data):
             return False
         there = self._reader.get(want.name, first.version_id, most=first.size)
-        return hashlib.sha256(there.data).digest() == want.digest
+        return hashlib.sha256(there.data).digest() == want.sha256
 
 
 def check_protected(head: Head, want: Wanted) -> None:
@@ -195,17 +196,15 @@ def lock_missing(name: str, asked: Lock, shown: Lock | None) -> LockMissing:
 
 
 def _parameters(want: Wanted, key: str, reader: BucketReader) -> dict[str, Any]:
-    digest = want.digest
-    md5 = hashlib.md5(want.data, usedforsecurity=False).digest()
     made: dict[str, Any] = {
         "Bucket": reader.address.bucket,
         "Key": key,
         "Body": want.data,
         "IfNoneMatch": "*",
         "ChecksumAlgorithm": "SHA256",  # moto wants it beside the digest
-        "ChecksumSHA256": base64.b64encode(digest).decode("ascii"),
-        "ContentMD5": base64.b64encode(md5).decode("ascii"),
-        "Metadata": {"sha256": digest.hex(), "nonce": want.nonce},
+        "ChecksumSHA256": base64.b64encode(want.sha256).decode("ascii"),
+        "ContentMD5": base64.b64encode(want.md5).decode("ascii"),
+        "Metadata": {"sha256": want.sha256.hex(), "nonce": want.nonce},
     }
     if want.lock is not None:
         made |= {"ObjectLockMode": want.lock.mode, "ObjectLockRetainUntilDate": want.lock.date}
@@ -232,10 +231,9 @@ def _check_listed(put: str | None, found: list[Version], name: str) -> None:
 
 
 def _check_stored(head: Head, want: Wanted) -> None:
-    md5 = hashlib.md5(want.data, usedforsecurity=False).hexdigest()
     if (
         head.size != len(want.data)
-        or (head.checksum and head.checksum != want.digest.hex())
-        or (head.plain_etag and head.etag != md5)
+        or (head.checksum and head.checksum != want.sha256.hex())
+        or (head.plain_etag and head.etag != want.md5.hex())
     ):
         raise failures.nonsense(f"other bytes of {want.name} are stored than were sent")

@@ -78,7 +78,7 @@ class BucketReader:
             StoreAway: the server can not be asked now.
             StoreRefused: it does not let us, or its answer makes no sense.
         """
-        with failures.told(f"look at {name}"):
+        with failures.told(f"look at {name}", of_version=True):
             answer = self.client.head_object(**self._one(name, version_id), ChecksumMode="ENABLED")
         return _of(parse_head(answer), name, version_id)
 
@@ -118,7 +118,7 @@ class BucketReader:
             return b""
         asked = {**self._one(name, version_id), "Range": f"bytes={start}-{start + length - 1}"}
         try:
-            with failures.told(f"read {name}"):
+            with failures.told(f"read {name}", of_version=True):
                 answer = self.client.get_object(**asked)
                 with _body(answer) as body:
                     _skip(body, _left_out(answer, start))
@@ -180,7 +180,7 @@ class BucketReader:
         }  # fmt: skip
 
     def _fetch(self, name: str, version_id: str, take: Any, most: int) -> Head:
-        with failures.told(f"read {name}"):
+        with failures.told(f"read {name}", of_version=True):
             answer = self.client.get_object(**self._one(name, version_id))
             with _body(answer) as body:
                 head = _of(parse_head(answer), name, version_id)

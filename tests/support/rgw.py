@@ -20,8 +20,8 @@ from support.client_programs import free_port
 from support.s3_servers import CREDENTIALS, Server, answers
 from support.waiting import until
 
-ADMINISTRATOR = {"AWS_ACCESS_KEY_ID": "administrator", "AWS_SECRET_ACCESS_KEY": "of-all-buckets"}
-"""Credentials of a user who may do everything in every bucket."""
+USERS = ("administrator", "writer", "auditor")
+"""Beside the tests' own: the first may do everything in every bucket, the others nothing yet."""
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph", "setpriv")
 
@@ -82,6 +82,11 @@ rgw_objexp_hints_num_shards = 1
 """
 
 
+def credentials_of(user: str) -> dict[str, str]:
+    """What the environment says to be one of `USERS`."""
+    return {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": f"secret-of-{user}"}
+
+
 def is_installed() -> bool:
     """Whether this machine has what `rgw` starts; `make servers` installs it where it may."""
     return all(shutil.which(program) for program in PROGRAMS)
@@ -134,7 +139,9 @@ class _Cluster:
         daemons.enter_context(self._daemon("ceph-osd", "-i", "0"))
         gateway = daemons.enter_context(self._daemon("radosgw", "-n", "client.rgw"))
         self._make_user("tester", CREDENTIALS)
-        self._make_user("administrator", ADMINISTRATOR, "--admin")
+        for name in USERS:
+            is_first = ["--admin"] if name == USERS[0] else []
+            self._make_user(name, credentials_of(name), *is_first)
         until(lambda: gateway.poll() is not None or answers(self.servers[0].endpoint_url))
         assert gateway.poll() is None, self._said("client.rgw")
 

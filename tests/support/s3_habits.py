@@ -68,3 +68,20 @@ HABITS = {
     "control-characters": Habit("lists names with control characters", True, False, True, False),
 }  # fmt: skip
 """By the name of a probe of `logstore.s3.capabilities`, or one of the tests' own."""
+
+
+def table() -> str:
+    """The table of docs/s3.md, in Markdown; what differs from AWS's documentation is bold."""
+    lines = [
+        "| the server ... | AWS (documented) | Ceph RGW 16.2 | ministack | moto |",
+        "|---|---|---|---|---|",
+    ]
+    for habit in HABITS.values():
+        cells = [_word(each, habit.aws) for each in (habit.rgw, habit.ministack, habit.moto)]
+        lines.append(f"| {habit.what} | {_word(habit.aws, habit.aws)} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _word(does: bool, documented: bool) -> str:
+    word = "yes" if does else "no"
+    return word if does is documented else f"**{word}**"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.faulty_proxy import Fault, Wire, faulty
-from support.rgw import ADMINISTRATOR
+from support.rgw import credentials_of
 from support.s3_habits import HABITS
 from support.s3_servers import BRISK, Server, in_an_hour
 from support.waiting import until
@@ -100,6 +100,14 @@ def test_other_bytes_never_take_a_name(kept: Bucket) -> None:
     assert kept.history(A) == [version]
 
 
+@pytest.mark.parametrize("version_id", ["null", "garbage", "../x", "x" * 300, "\n", "é"])
+def test_a_version_that_never_was_is_not_there(kept: Bucket, version_id: str) -> None:
+    kept.put(A, b"sealed", lock=None)
+    for call in (kept.get, kept.head):
+        with pytest.raises(FileNotFoundError):
+            call(A, version_id)
+
+
 def test_parts_of_an_object(kept: Bucket) -> None:
     version = kept.put(A, b"0123456789", lock=None)
     read = [kept.get_range(A, version.version_id, start, 4) for start in (0, 4, 8, 10, 99)]
@@ -172,6 +180,19 @@ def test_of_racing_writers_one_wins_and_all_agree_who(server: Server, kept: Buck
         first = winners[0].version_id
         assert {each.found[0].version_id for each in losers} == {first}
         assert kept.history(name)[0].version_id == first
+
+
+def test_what_the_server_itself_says_to_racing_creates(server: Server, kept: Bucket) -> None:
+    def create(number: int) -> bool:
+        try:
+            raw(kept, "put_object", A, Body=b"%d" % number, IfNoneMatch="*")
+        except kept.client.exceptions.ClientError:  # type: ignore[attr-defined]
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        succeeded = sum(pool.map(create, range(8)))
+    assert succeeded == (1 if HABITS["create-only"].of(server.name) else 8)
 
 
 def test_writers_of_the_same_bytes_all_find_the_same_object(server: Server, kept: Bucket) -> None:
@@ -265,7 +286,7 @@ def test_not_even_an_administrator_removes_what_is_locked(
     bucket = rgw_servers["rgw-http"].new_bucket()
     locked = bucket.put(A, b"sealed", lock=HOUR)
     free = bucket.put("free", b"sealed", lock=None)
-    for name, value in ADMINISTRATOR.items():
+    for name, value in credentials_of("administrator").items():
         monkeypatch.setenv(name, value)
     administrator = Bucket(bucket.remote, connect(bucket.remote, BRISK))
     administrator.delete_version("free", free.version_id)
@@ -304,6 +325,9 @@ def test_a_delete_marker_hides_nothing_from_us(server: Server, kept: Bucket) -> 
     raw(kept, "delete_object", A)
     entries = list(kept.versions())
     assert [type(each) for each in entries] == [Marker, Version]
+    for call in (kept.get, kept.head):
+        with pytest.raises(FileNotFoundError):
+            call(A, entries[0].version_id)
     assert kept.get(A, version.version_id).data == b"sealed"
     assert kept.put(A, b"sealed", lock=HOUR).version_id == version.version_id
     try:
@@ -355,6 +379,27 @@ def test_control_characters_in_names(server: Server, kept: Bucket) -> None:
     except StoreAway:
         told = False
     assert told is HABITS["control-characters"].of(server.name)
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_a_checksum_behind_the_body_is_why_ours_are_in_headers(
+    rgw_servers: dict[str, Server],
+) -> None:
+    """Over https boto3 by default sends one there, which an old server refuses; over http not."""
+    import boto3
+
+    for server, says in ((rgw_servers["rgw-https"], "411"), (rgw_servers["rgw-http"], None)):
+        bucket = server.new_bucket()
+        usual = boto3.session.Session().client(
+            "s3", endpoint_url=server.endpoint_url, verify=server.ca_bundle, region_name="us-east-1"
+        )
+        try:
+            usual.put_object(Bucket=bucket.address.bucket, Key="a", Body=b"x")
+            said = None
+        except usual.exceptions.ClientError as error:
+            said = str(error.response["ResponseMetadata"]["HTTPStatusCode"])
+        assert said == says
 
 
 # -- who may, and when --------------------------------------------------------------------------
