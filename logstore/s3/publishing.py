@@ -115,7 +115,7 @@ class Publisher:
             found = self._reader.history(want.name)
             _check_listed(put, found, want.name)
         first = found[0]
-        head = self._reader.head(want.name, first.version_id)
+        head = self._head(first)
         if head.nonce != want.nonce and not self._same(first, want):
             raise NameTaken(f"{want.name} exists with other bytes than were to be put there", found)
         _check_stored(head, want)
@@ -138,7 +138,7 @@ class Publisher:
             found = self._reader.history(want.name)
             _check_listed(put, found, want.name)
             there = [v for v in found if v.version_id == put]
-        head = self._reader.head(want.name, there[0].version_id)
+        head = self._head(there[0])
         _check_stored(head, want)
         return there[0], head
 
@@ -161,10 +161,19 @@ class Publisher:
             self._pause(_FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
+    def _head(self, version: Version) -> Head:
+        try:
+            return self._reader.head(version.name, version.version_id)
+        except FileNotFoundError as error:
+            raise _vanished(version.name) from error
+
     def _same(self, first: Version, want: Wanted) -> bool:
         if first.size != len(want.data):
             return False
-        there = self._reader.get(want.name, first.version_id, most=first.size)
+        try:
+            there = self._reader.get(want.name, first.version_id, most=first.size)
+        except FileNotFoundError as error:
+            raise _vanished(want.name) from error
         return hashlib.sha256(there.data).digest() == want.sha256
 
 
@@ -228,6 +237,14 @@ def _check_listed(put: str | None, found: list[Version], name: str) -> None:
             kept="What was to be put is still here.",
             todo="Try again; if it stays so, versions vanish there, or may not be listed.",
         )
+
+
+def _vanished(name: str) -> StoreAway:
+    return StoreAway(
+        f"a version of {name} was listed and is gone now",
+        kept="What was to be put is still here.",
+        todo="Try again; if it stays so, somebody removes versions there.",
+    )
 
 
 def _check_stored(head: Head, want: Wanted) -> None:

@@ -108,6 +108,30 @@ def test_a_version_that_never_was_is_not_there(kept: Bucket, version_id: str) ->
             call(A, version_id)
 
 
+def test_an_object_over_a_taken_name_is_a_further_version(kept: Bucket) -> None:
+    """The log goes on over a name that somebody took, and pins which version is its own."""
+    theirs = raw(kept, "put_object", A, Body=b"theirs")["VersionId"]
+    with pytest.raises(NameTaken):
+        kept.put(A, b"ours!!", lock=HOUR)
+    ours = kept.put_over(A, b"ours!!", lock=HOUR)
+    assert [each.version_id for each in kept.history(A)] == [theirs, ours.version_id]
+    with pytest.raises(StoreRefused):
+        kept.delete_version(A, ours.version_id, bypass=True)
+    raw(kept, "put_object", A, Body=b"above")
+    again = kept.put_over(A, b"ours!!", lock=TWO_HOURS)
+    assert again.version_id == ours.version_id
+    assert len(kept.history(A)) == 3
+    lock = kept.get(A, ours.version_id).lock
+    assert lock is not None
+    assert lock.covers(TWO_HOURS)
+
+
+def test_how_the_bucket_is_set_up(server: Server, kept: Bucket) -> None:
+    assert (kept.versioned(), kept.lockable()) == (True, True)
+    plain = server.new_bucket(locked=False)
+    assert (plain.versioned(), plain.lockable()) == (False, False)
+
+
 def test_parts_of_an_object(kept: Bucket) -> None:
     version = kept.put(A, b"0123456789", lock=None)
     read = [kept.get_range(A, version.version_id, start, 4) for start in (0, 4, 8, 10, 99)]

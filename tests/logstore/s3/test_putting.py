@@ -192,6 +192,20 @@ def test_an_answer_about_a_version_that_is_not_there(bucket: Bucket) -> None:
         meddled(bucket, put_object=invent).put(A, b"sealed", lock=HOUR)
 
 
+@pytest.mark.parametrize("call", ["head_object", "get_object"])
+def test_a_version_that_is_removed_meanwhile(bucket: Bucket, call: str) -> None:
+    """A rival that has the right takes its own version away while we look at it."""
+
+    def gone(_: Callable[..., Any], **__: Any) -> Any:
+        raise client_error("NoSuchVersion", 404)
+
+    rival(bucket, A, b"theirs")
+    with pytest.raises(StoreAway, match="is gone now"):
+        meddled(bucket, **{call: gone}).put(A, b"ours!!", lock=HOUR)
+    version = bucket.put_over(A, b"ours!!", lock=HOUR)
+    assert bucket.history(A)[1] == version
+
+
 @pytest.mark.parametrize(
     "shown",
     [
