@@ -6,19 +6,24 @@ BIN := $(VENV)/bin
 CLIENTS := $(VENV)-clients
 # An S3 server that tests/logstore/s3 runs beside Ceph's, likewise.
 SERVERS := $(VENV)-servers
+# Iceberg, Spark and DuckDB's reader of Iceberg, that tests/lake runs on top of the main environment.
+LAKE := $(VENV)-lake
 
-.PHONY: demo test quick clients servers check lint types bench lock clean
+.PHONY: demo test quick clients servers lake check lint types bench lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/aircon demo
 
-test: $(VENV)/.installed-dev clients servers
+test: $(VENV)/.installed-dev clients servers lake
 	$(BIN)/pytest -q -n auto
 
 quick: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -n auto -m "not slow"
 
 clients: $(CLIENTS)/.installed
+
+lake: $(LAKE)/.installed
+	tests/support/install-java.sh
 
 servers: $(SERVERS)/.installed
 	tests/support/install-ceph.sh
@@ -49,6 +54,9 @@ lock: $(VENV)/.installed-dev
 	  --no-header --no-annotate tests/clients/requirements.in -o tests/clients/requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate tests/logstore/s3/requirements.in -o tests/logstore/s3/requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate -c requirements-dev.lock --no-emit-package duckdb \
+	  tests/lake/requirements.in -o tests/lake/requirements.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -79,5 +87,13 @@ $(SERVERS)/.installed: tests/logstore/s3/requirements.lock | $(SERVERS)/bin/pyth
 	  -r tests/logstore/s3/requirements.lock
 	touch $@
 
+$(LAKE)/bin/python:
+	$(PYTHON) -m venv $(LAKE)
+
+$(LAKE)/.installed: tests/lake/requirements.lock | $(LAKE)/bin/python
+	$(LAKE)/bin/pip install -q --disable-pip-version-check --no-compile --require-hashes --no-deps \
+	  -r tests/lake/requirements.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(SERVERS) $(LAKE) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,6 +12,7 @@ from console.arguments import (
     flag,
     value,
 )
+from console.commandtable.lake import LAKE
 from console.commandtable.token import TOKEN
 
 _GROUP = "Keep evidence"
@@ -193,6 +194,7 @@ the store over. Sealed files are write-protected and pinned on the log by size a
         _GROUP,
         "seal",
     ),
+    LAKE,
     Command(
         "status",
         "how many records, how far sealed and signed, where everything lies",

@@ -27,6 +27,25 @@ BASE_TYPES: dict[str, FieldType] = {
 `recorded_by` is the leaf's `by`, which is a keyword of SQL.
 """
 
+BASE_HELP = {
+    "index": "position in the log, from 0",
+    "id": "UUIDv7 of the record",
+    "kind": "interaction, span, access.query, segment.sealed ...",
+    "time_us": "when it happened, as the source states it, microseconds since 1970 UTC",
+    "recorded_us": "when it was taken, microseconds since 1970 UTC",
+    "mono_us": "monotonic clock at that moment, comparable within one boot",
+    "boot": "first 8 hexadecimal digits of the boot id",
+    "source": "importer, sender or program",
+    "seq": "the source's own sequence number, where it has one",
+    "recorded_by": "operator or service identity",
+    "subjects": "pseudonyms of the persons concerned, each for one person and month",
+    "body_len": "length of the encrypted content, padded; null where there is none",
+}
+"""One line about each, for documentation."""
+
+LEAF_HELP = "the exact JSON bytes that the tree hashes: the evidence itself"
+"""Likewise of the last column."""
+
 BASE_COLUMNS = tuple(BASE_TYPES)
 """Their names, in order."""
 

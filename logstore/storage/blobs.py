@@ -80,6 +80,14 @@ class Blobs(Protocol):
         """Whether there is anything under a pinned object's name."""
         ...
 
+    def uncovered(self, pin: ObjectPin) -> bool:
+        """Whether a pinned object's name alone leads to it, for readers who know no versions.
+
+        Raises:
+            StoreAway: the store can not be reached or refuses.
+        """
+        ...
+
     def still(self, pin: ObjectPin, descriptor: int) -> bool:
         """Whether an open file of this object is still the one under its name."""
         ...
@@ -165,6 +173,10 @@ class LocalBlobs:
     def present(self, pin: ObjectPin) -> bool:
         """See `Blobs.present`."""
         return os.path.lexists(self._place(pin.key))
+
+    def uncovered(self, pin: ObjectPin) -> bool:
+        """See `Blobs.uncovered`: a name has one file."""
+        return self.present(pin)
 
     def still(self, pin: ObjectPin, descriptor: int) -> bool:
         """See `Blobs.still`."""

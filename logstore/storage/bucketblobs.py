@@ -225,6 +225,23 @@ class BucketBlobs:
         """See `Blobs.present`: here, or in the bucket."""
         return self.cache.use(_digest(pin)) is not None or bool(self.bucket.history(pin.key))
 
+    def uncovered(self, pin: ObjectPin) -> bool:
+        """See `Blobs.uncovered`: the newest entry of its name is a version with these bytes."""
+        from logstore.s3.versions import Version
+
+        entries = self.bucket.versions(pin.key)
+        newest = next((each for each in entries if each.name == pin.key and each.latest), None)
+        if not isinstance(newest, Version) or newest.size != pin.size:
+            return False
+        try:
+            data = self.bucket.get(pin.key, newest.version_id, most=pin.size).data
+        except FileNotFoundError:
+            return False
+        if hashlib.sha256(data).hexdigest() != pin.sha256:
+            return False
+        self.cache.keep(_digest(pin), data)
+        return True
+
     def still(self, pin: ObjectPin, descriptor: int) -> bool:  # noqa: ARG002 - as `Blobs` has it
         """See `Blobs.still`: a file of the cache is only one of the places where an object lies."""
         return True

@@ -15,9 +15,12 @@ Hive-style, so that query engines read the index objects as one partitioned tabl
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import re
+
+from logstore.errors import TamperingFound
 
 STORE_FILE = "store.json"
 STORE_FORMAT = "aircon-store/1"
@@ -25,7 +28,7 @@ STORE_FORMAT = "aircon-store/1"
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _LOG_FILE = re.compile(r"log/log=[A-Za-z0-9._-]+/log\.json")
 _SEAL = re.compile(r"seal/log=[A-Za-z0-9._-]+/seal-(\d{12})-(\d{1,12})\.json")
-
+_INDEX = re.compile(r"index/log=([A-Za-z0-9._-]+)/date=(\d{4}-\d\d-\d\d)/[^/]+\.parquet")
 _COSIGNED = re.compile(r"cosigned/log=[A-Za-z0-9._-]+/cp-(\d{12,19})-[0-9a-f]{16}\.checkpoint")
 
 
@@ -47,6 +50,19 @@ def is_log_file(key: str) -> bool:
 def index_object(origin: str, first: int, count: int, time_us: int) -> str:
     """Name of a segment's index object; `time_us` is when its first record was taken."""
     return f"index/log={slug(origin)}/date={_day(time_us)}/seg-{first:012d}-{count}.parquet"
+
+
+def index_partition(key: str) -> tuple[str, dt.date]:
+    """The log's slug and the day in an index object's name.
+
+    Raises:
+        TamperingFound: it is not the name of one.
+    """
+    found = _INDEX.fullmatch(key)
+    with contextlib.suppress(ValueError):
+        if found:
+            return found[1], dt.date.fromisoformat(found[2])
+    raise TamperingFound(f"{key[:200]!r} is not the name of an index object")
 
 
 def body_object(origin: str, first: int, count: int, time_us: int) -> str:
