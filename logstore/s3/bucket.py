@@ -49,7 +49,13 @@ class Bucket(BucketReader):
         self._publisher = Publisher(self, pause)
 
     def put(
-        self, name: str, data: bytes, *, lock: Lock | None, legal_hold: bool = False
+        self,
+        name: str,
+        data: bytes,
+        *,
+        lock: Lock | None,
+        legal_hold: bool = False,
+        sha256: bytes | None = None,
     ) -> Version:
         """Make an immutable object under a name that must be free, or hold the same bytes already.
 
@@ -62,6 +68,7 @@ class Bucket(BucketReader):
             data: the bytes.
             lock: how long nobody can remove it.
             legal_hold: also keep it until the hold is lifted.
+            sha256: of the bytes, where it is known already.
 
         Raises:
             NameTaken: other bytes lie there.
@@ -69,7 +76,7 @@ class Bucket(BucketReader):
             StoreAway: the server can not be asked now. It may be stored; put it again.
             StoreRefused: the server does not let us, or is not fit for it.
         """
-        want = wanted(name, data, lock, hold=legal_hold)
+        want = wanted(name, data, lock, hold=legal_hold, sha256=sha256)
         return self._protected(want, *self._publisher.publish(want))
 
     def put_over(self, name: str, data: bytes, *, lock: Lock | None) -> Version:

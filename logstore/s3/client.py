@@ -58,8 +58,8 @@ class Patience:
     """
 
     connect_s: float = 5.0
-    read_s: float = 60.0
-    attempts: int = 4
+    read_s: float = 20.0
+    attempts: int = 2
 
 
 def connect(remote: Remote, patience: Patience | None = None) -> S3:

@@ -19,6 +19,7 @@ import hashlib
 import random
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,11 +78,18 @@ class Wanted:
     md5: bytes
 
 
-def wanted(name: str, data: bytes, lock: Lock | None, *, hold: bool) -> Wanted:
-    """An object to be made by this call and no other."""
-    sha256 = hashlib.sha256(data).digest()
-    md5 = hashlib.md5(data, usedforsecurity=False).digest()
-    return Wanted(name, data, lock, hold, secrets.token_hex(16), sha256, md5)
+def wanted(
+    name: str, data: bytes, lock: Lock | None, *, hold: bool, sha256: bytes | None = None
+) -> Wanted:
+    """An object to be made by this call and no other; `sha256` where it is known already."""
+    with ThreadPoolExecutor(1, "aircon-md5") as beside:  # hashing lets other threads run
+        md5 = beside.submit(_md5, data)
+        digest = sha256 or hashlib.sha256(data).digest()
+        return Wanted(name, data, lock, hold, secrets.token_hex(16), digest, md5.result())
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
 
 
 class Publisher:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +41,10 @@ class Blobs(Protocol):
             NotDurable: it could not be published; try again later.
             StoreAway: the store can not be reached or refuses; nothing is lost.
         """
+        ...
+
+    def publish_all(self, staged: Sequence[tuple[ObjectPin, Path]]) -> list[str]:
+        """`publish` the objects of one segment, until their pins' retention; in any order."""
         ...
 
     def read(self, key: str) -> bytes:
@@ -144,6 +148,10 @@ class LocalBlobs:
                 ) from None
             self._disk.remove(staged)
         return ""
+
+    def publish_all(self, staged: Sequence[tuple[ObjectPin, Path]]) -> list[str]:
+        """See `Blobs.publish_all`."""
+        return [self.publish(pin.key, path, pin.retain_until_us) for pin, path in staged]
 
     def read(self, key: str) -> bytes:
         """See `Blobs.read`.

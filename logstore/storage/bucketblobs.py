@@ -16,7 +16,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,23 @@ class BucketBlobs:
 
     def publish(self, key: str, staged: Path, retain_until_us: int) -> str:
         """See `Blobs.publish`."""
-        version = self._put(key, read_plain(staged), retain_until_us, first=False)
-        self._settle(key, staged)
+        data = read_plain(staged)
+        version = self._put(key, data, retain_until_us, first=False)
+        self._copy(key, data)
+        self._disk.remove(staged)
+        self._listed.clear()
+        return version.version_id
+
+    def publish_all(self, staged: Sequence[tuple[ObjectPin, Path]]) -> list[str]:
+        """See `Blobs.publish_all`: side by side, as each waits for the server."""
+        with ThreadPoolExecutor(len(staged), "aircon-publish") as pool:
+            return list(pool.map(self._publish_pinned, *zip(*staged, strict=True)))
+
+    def _publish_pinned(self, pin: ObjectPin, staged: Path) -> str:
+        data = read_plain(staged)
+        digest = bytes.fromhex(_digest(pin))
+        version = self._put(pin.key, data, pin.retain_until_us, first=False, sha256=digest)
+        self.cache.adopt(pin.sha256, staged)  # used from here from now on
         return version.version_id
 
     def publish_first(self, key: str, data: bytes, retain_until_us: int) -> None:
@@ -82,28 +98,26 @@ class BucketBlobs:
         """Put an object also where somebody has taken its name: as a further version."""
         self._put(key, data, retain_until_us, first=False)
 
-    def _put(self, key: str, data: bytes, retain_until_us: int, *, first: bool) -> Version:
+    def _put(
+        self,
+        key: str,
+        data: bytes,
+        retain_until_us: int,
+        *,
+        first: bool,
+        sha256: bytes | None = None,
+    ) -> Version:
         from logstore.s3.bucket import Lock, NameTaken
 
         if self._writer is None:
             raise UsageError(f"this machine only reads {self.bucket.address}")
         lock = Lock(self._writer.mode, retain_until_us)
         try:
-            return self.bucket.put(key, data, lock=lock)
+            return self.bucket.put(key, data, lock=lock, sha256=sha256)
         except NameTaken:
             if first:
                 raise
         return self.bucket.put_over(key, data, lock=lock)
-
-    def _settle(self, key: str, staged: Path) -> None:
-        """What was published is used from here from now on; the staged file goes."""
-        if key.endswith(".parquet"):
-            data = read_plain(staged)
-            self.cache.keep(hashlib.sha256(data).hexdigest(), data)
-        else:
-            self._copy(key, read_plain(staged))
-        self._listed.clear()
-        self._disk.remove(staged)
 
     # -- small objects ------------------------------------------------------------------------
 
@@ -124,6 +138,8 @@ class BucketBlobs:
                     yield self.bucket.get(key, version.version_id, most=MAX_READ).data
 
     def _copy(self, key: str, data: bytes) -> None:
+        if key.endswith(".parquet"):
+            return  # fetched into the cache when it is asked for
         place = self._copies / _plain(key)
         with contextlib.suppress(NotDurable, OSError):  # it is in the bucket all the same
             if not place.exists():

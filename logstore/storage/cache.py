@@ -77,6 +77,14 @@ class Cache:
             raise
         return path
 
+    def adopt(self, sha256: str, file: Path) -> None:
+        """Keep a file of this machine that holds these bytes: it moves here, or goes."""
+        path = self.path(sha256)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_room(file.stat().st_size)
+        file.chmod(0o400)
+        file.rename(path)
+
     def drop(self, sha256: str) -> None:
         """Remove an object: it is not what its name says."""
         with contextlib.suppress(OSError):

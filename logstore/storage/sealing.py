@@ -182,20 +182,20 @@ class SegmentSealer:
             StoreAway: the store can not be reached; nothing is lost.
         """
         self._fence.claim(intent.pin)
-        index = self._published_object(intent.pin.first, "index", intent.pin.index)
-        body = intent.pin.body
-        if body is not None:
-            body = self._published_object(intent.pin.first, "body", body)
-        pin = msgspec.structs.replace(intent.pin, index=index, body=body)
-        return msgspec.structs.replace(intent, pin=pin)
+        folder, named = self._folder(intent.pin.first), _objects(intent)
+        staged = [(pin, path) for name, pin in named if (path := folder / name).exists()]
+        versions = dict(zip((pin.key for pin, _ in staged), self._publish(staged), strict=True))
+        final = {
+            # What is not staged any more was published before a crash.
+            name: msgspec.structs.replace(
+                pin, version=versions.get(pin.key) or self._blobs.version(pin)
+            )
+            for name, pin in named
+        }
+        return msgspec.structs.replace(intent, pin=msgspec.structs.replace(intent.pin, **final))
 
-    def _published_object(self, first: int, name: str, pin: ObjectPin) -> ObjectPin:
-        staged = self._folder(first) / name
-        if staged.exists():
-            version = self._blobs.publish(pin.key, staged, pin.retain_until_us)
-        else:  # published before a crash
-            version = self._blobs.version(pin)
-        return msgspec.structs.replace(pin, version=version)
+    def _publish(self, staged: Sequence[tuple[ObjectPin, Path]]) -> list[str]:
+        return self._blobs.publish_all(staged) if staged else []
 
     def publish_seal(self, intent: Intent, following: Following) -> None:
         """Publish the seal.
