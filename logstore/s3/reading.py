@@ -25,7 +25,7 @@ MAX_OBJECT = 5 * 2**30
 MOST_OF_ONE = 10_000
 """Most versions and markers of one name that are looked at."""
 
-_PIECE = 2**20
+_PIECE = 4 * 2**20
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 
 
