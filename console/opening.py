@@ -190,7 +190,10 @@ class OpenStore:
         from logstore.storage.reader import LogReader
 
         origin = getattr(self._args, "log", None)
-        return LogReader.open(self.places.store, policy=self.policy, keys=self.keys, origin=origin)
+        made = LogReader.open(self.places.store, policy=self.policy, keys=self.keys, origin=origin)
+        if made.blobs.away is not None:
+            diagnostics.warn(f"{made.blobs.away.what}; this is what was on this machine already")
+        return made
 
     @cached_property
     def recorder(self) -> AccessRecorder | None:

@@ -160,6 +160,8 @@ class Doors:
         log = self._endpoint.writer.log
         metrics = self._endpoint.metrics
         metrics.log_size.set(log.size if log is not None else 0)
+        metrics.store_away.set(log is not None and log.away is not None)
+        metrics.waiting_files.set(log.waiting if log is not None else 0)
         metrics.ready.set(self._endpoint.obstacle() is None)
         metrics.counted(self._gate.census())
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)

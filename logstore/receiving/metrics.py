@@ -64,6 +64,16 @@ class Metrics:
         )
         self.log_size = Gauge("aircon_log_size", "Records in the log.", registry=self.registry)
         self.ready = Gauge("aircon_ready", "1 when records are taken.", registry=self.registry)
+        self.store_away = Gauge(
+            "aircon_store_away",
+            "1 while sealed records can not be put into their bucket.",
+            registry=self.registry,
+        )
+        self.waiting_files = Gauge(
+            "aircon_waiting_files",
+            "Write-ahead files that wait to be sealed.",
+            registry=self.registry,
+        )
         self.tokens = Gauge(
             "aircon_tokens",
             "Tokens by state: valid; expiring within 7 days; expired; revoked.",

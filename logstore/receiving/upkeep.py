@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from logstore.errors import AirconError
+from logstore.errors import AirconError, StoreAway
 from logstore.formats.pins import SegmentPin
 from logstore.receiving.endpoint import Endpoint
 from logstore.receiving.eventlog import EventLog
@@ -44,6 +44,7 @@ class Upkeep:
         self._heartbeat_s = heartbeat_s
         self._seal_age_s = seal_age_s
         self._on_tick = on_tick
+        self._away: StoreAway | None = None
         self._running: asyncio.Future[list[SegmentPin]] | None = None
 
     async def run(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -54,12 +55,24 @@ class Upkeep:
             while True:
                 await asyncio.sleep(TICK_S)
                 self._on_tick()
+                self._tell_away()
                 await self._endpoint.writer.revive()
                 if clock() - beat >= self._heartbeat_s:
                     beat = clock()
                     await self._beat()
         finally:
             sealing.cancel()
+
+    def _tell_away(self) -> None:
+        """Say once that the store can not be reached, and once that it can again."""
+        log = self._endpoint.writer.log
+        away = None if log is None else log.away
+        if away is not None and self._away is None:
+            self._events.event("store-away", what=away.what, todo=away.todo)
+        elif away is None and self._away is not None and log is not None:
+            self._events.event("store-back", waiting=log.waiting)
+        if log is not None:
+            self._away = away
 
     async def _seal_by_age(self, clock: Callable[[], float]) -> None:
         since = clock()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from logstore.disk import AlreadyThere, Disk, open_plain, read_plain
-from logstore.errors import TamperingFound
+from logstore.errors import StoreAway, TamperingFound
 from logstore.formats.pins import ObjectPin
 
 MAX_READ = 256 * 2**20
@@ -24,6 +24,11 @@ class Blobs(Protocol):
     Promises: after `publish` returns, the object is durable under its name and, where the store
     has locks, locked; the staged file is gone. Publishing the same bytes again is not an error.
     """
+
+    @property
+    def away(self) -> StoreAway | None:
+        """Why the store could not be listed the last time; None when it could."""
+        ...
 
     def publish(self, key: str, staged: Path, retain_until_us: int) -> str:
         """Make a flushed local file an object.
@@ -131,6 +136,11 @@ class LocalBlobs:
         self.root = root
         self._disk = disk
         self._protect = protect
+
+    @property
+    def away(self) -> StoreAway | None:
+        """See `Blobs.away`: a directory is here."""
+        return None
 
     def publish(self, key: str, staged: Path, retain_until_us: int) -> str:  # noqa: ARG002 - no locks
         """See `Blobs.publish`."""

@@ -8,7 +8,8 @@ Rules:
    from a copy: who reads them checks their signatures each time.
 3. A name that somebody else has taken does not stop the log: the object becomes a further version,
    and the log pins which. Only a rival's claim does (`fence`).
-4. When the bucket can not be reached, what is here goes on being readable; `away` says so.
+4. When the bucket can not be reached, what is here goes on being readable; `away` says so, and it
+   is asked again only after a while.
 """
 
 from __future__ import annotations
@@ -25,17 +26,27 @@ from logstore.disk import Disk, read_plain
 from logstore.errors import NotDurable, StoreAway, TamperingFound, UsageError
 from logstore.formats.pins import ObjectPin
 from logstore.s3.address import is_plain
+from logstore.s3.remote import Remote
 from logstore.storage.blobs import MAX_READ
 from logstore.storage.cache import Cache
 from logstore.storage.home import read_writer
 
 if TYPE_CHECKING:
     from logstore.s3.bucket import Fetched
-    from logstore.s3.remote import Remote
     from logstore.s3.versions import Version
 
 _MOST_VERSIONS = 64
 """Versions of one small object that are looked at: a vandal may have put any number."""
+
+
+_PAUSE_S = 15.0
+"""For so long nobody in this process asks again for a listing that could not be had."""
+
+
+class _Reach:
+    """Buckets that could not be reached: to wait for one again and again would block people."""
+
+    again: dict[Remote, float] = {}  # noqa: RUF012 - one for the process is what is meant
 
 
 class BucketBlobs:
@@ -159,6 +170,10 @@ class BucketBlobs:
         """
         from logstore.s3.versions import Version
 
+        if prefix and time.monotonic() < _Reach.again.get(self.bucket.remote, 0.0):
+            found = self._copied(prefix)
+            if found:
+                return found
         then, found = self._listed.get(prefix, (float("-inf"), []))
         if time.monotonic() - then < max_age_s:
             return found
@@ -170,11 +185,13 @@ class BucketBlobs:
             }
         except StoreAway as error:
             self.away = error
+            _Reach.again[self.bucket.remote] = time.monotonic() + _PAUSE_S
             found = self._copied(prefix)
             if not found:
                 raise
             return found
         self.away = None
+        _Reach.again.pop(self.bucket.remote, None)
         found = sorted(listed)
         self._listed[prefix] = (time.monotonic(), found)
         return found

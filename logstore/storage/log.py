@@ -397,6 +397,11 @@ class Log:
         """Why sealed segments can not be published for the time being; None when they can."""
         return self._background.away
 
+    @property
+    def waiting(self) -> int:
+        """Write-ahead files that wait to be sealed, as this process knows."""
+        return len(self._state.waiting)
+
     def append_sealed(self, intent: Intent) -> int:
         """Pin a published segment on the log; returns the record's index."""
         return _receipt(self._committer.commit([sealed_record(intent.pin)])[0]).index
