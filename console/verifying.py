@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from logstore.keys.keystore import KeyStore
     from logstore.storage.places import Places
     from logstore.verify.findings import LogSummary, Report, Severity
+    from logstore.verify.segmentpool import Engine
 
 _WORDS: dict[int, tuple[str, Style]] = {
     0: ("VERIFIED to the policy", "green"),
@@ -48,7 +49,12 @@ class Verifiable(Protocol):
 
 
 def verify(
-    store: Verifiable, *, quick: bool, workers: int | None = None, witnessed_only: bool = False
+    store: Verifiable,
+    *,
+    quick: bool,
+    workers: int | None = None,
+    witnessed_only: bool = False,
+    engine: Engine | None = None,
 ) -> Report:
     """Verify a store with a progress line; with content where its keys are open."""
     from logstore.verify.verifier import verify_store
@@ -64,6 +70,7 @@ def verify(
             progress=progress,
             workers=workers,
             witnessed_only=witnessed_only,
+            engine=engine,
         )
 
 

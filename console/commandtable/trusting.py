@@ -30,11 +30,14 @@ those out of the verdict). The report also says what no verification can prove.
 --quick checks whole-file hashes, seals and signatures, and leaves the recomputation of every
 leaf and column out.
 --content needs the passphrase and checks contents against their commitments as well.
+--engine spark checks segments on an Apache Spark cluster where aircon is installed and the
+store can be reached, with the same findings; keys are never sent there (docs/lake.md).
 
   aircon verify
   aircon verify --quick --json
   aircon verify --content --passphrase-file secret.txt
-  aircon verify s3://evidence/aircon --policy evidence.policy""",
+  aircon verify s3://evidence/aircon --policy evidence.policy
+  aircon verify s3://evidence/aircon --engine spark --spark-master spark://head:7077""",
         (
             Argument(
                 ("place",),
@@ -46,6 +49,14 @@ leaf and column out.
             flag("--witnessed", help="claim only what the policy's quorum of witnesses cosigned"),
             flag("--content", help="also open every content and check its commitment"),
             value("--workers", metavar="N", type=int, help="processes (default: one per core)"),
+            value(
+                "--engine", choices=("processes", "spark"), default="processes",
+                help="what checks the segments (processes of this machine)",
+            ),
+            value(
+                "--spark-master", metavar="URL",
+                help="the cluster (what Spark is set up with, as under spark-submit)",
+            ),
             *_OPEN,
             JSON,
         ),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from console import diagnostics, output, verifying
 from console.opening import OpenStore
 from logstore.errors import TamperingFound, UsageError
+
+if TYPE_CHECKING:
+    from logstore.verify.segmentpool import Engine
 
 
 def run(args: argparse.Namespace) -> int:
@@ -14,10 +18,12 @@ def run(args: argparse.Namespace) -> int:
     if args.place and args.store:
         raise UsageError("the store was named twice: with --store and without")
     args.store = args.place or args.store
+    engine = _engine(args)
     with OpenStore(args, "verify", needs_keys=args.content) as store:
         report = verifying.verify(
-            store, quick=args.quick, workers=args.workers, witnessed_only=args.witnessed
-        )
+            store, quick=args.quick, workers=args.workers, witnessed_only=args.witnessed,
+            engine=engine,
+        )  # fmt: skip
         if args.content:
             _record(store)
     if args.json:
@@ -30,6 +36,27 @@ def run(args: argparse.Namespace) -> int:
             " any copy, witness or proof file you have."
         )
     return report.exit_code
+
+
+def _engine(args: argparse.Namespace) -> Engine | None:
+    """What else than this machine checks the segments, if anything."""
+    if args.engine != "spark":
+        if args.spark_master:
+            raise UsageError("--spark-master goes with --engine spark")
+        return None
+    if args.content:
+        raise UsageError(
+            "--content opens contents, and their keys are never sent to a cluster",
+            todo="Leave --engine away for that: contents are opened on this machine only.",
+        )
+    if args.quick or args.workers:
+        raise UsageError(
+            "--engine spark checks every leaf on the cluster's own number of processors",
+            todo="Leave --quick and --workers away, or --engine.",
+        )
+    from logstore.verify.sparkengine import SparkEngine
+
+    return SparkEngine(args.spark_master)
 
 
 def _record(store: OpenStore) -> None:

@@ -25,7 +25,7 @@ from logstore.verify.hashing import hash_objects
 from logstore.verify.heads import Head, SeenFile
 from logstore.verify.leavesat import body_refs
 from logstore.verify.segmentcheck import SegmentJob, SegmentOutcome
-from logstore.verify.segmentpool import check_segments
+from logstore.verify.segmentpool import Engine, Processes
 from logstore.verify.supplementcheck import Known, SupplementCheck
 from logstore.verify.surroundings import Listing
 from logstore.verify.tailcheck import TailCheck
@@ -49,6 +49,7 @@ class Request:
         key_head: the newest checkpoint the key store has seen signed.
         progress: told (done, total).
         witnessed_only: claim only what the quorum of witnesses has cosigned.
+        engine: checks the sealed segments; None for processes of this machine.
     """
 
     evidence: Evidence
@@ -61,6 +62,7 @@ class Request:
     key_head: Head | None
     progress: Callable[[int, int], None] | None
     witnessed_only: bool = False
+    engine: Engine | None = None
 
     def heads(self, origin: str) -> list[Head]:
         """Remembered checkpoints of a log."""
@@ -134,7 +136,8 @@ class LogCheck:
         fold = Fold(commitments or {}, pins, self._supplements.keys)
         jobs = [self._job(segment) for segment in view.segments]
         done, total = 0, max(view.size, 1)
-        for outcome in check_segments(jobs, request.workers, held):
+        engine = request.engine or Processes(request.workers)
+        for outcome in engine.outcomes(jobs, held):
             self._join(fold, outcome)
             done += outcome.pin.count
             self._progress(done, total)

@@ -7,12 +7,56 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Protocol
 
 from logstore.errors import CannotJudge
 from logstore.verify.segmentcheck import SegmentJob, SegmentOutcome, check_segment, hold_keys
 
 WORTH_PROCESSES = 40_000
 """Records from which starting processes pays."""
+
+
+class Engine(Protocol):
+    """What checks the sealed segments of a log."""
+
+    @property
+    def unproven(self) -> str:
+        """What a report must say is taken on trust because this engine checked; or empty."""
+        ...
+
+    def outcomes(
+        self, jobs: Sequence[SegmentJob], keys: Mapping[str, bytes] | None
+    ) -> Iterator[SegmentOutcome]:
+        """Outcomes in the order of the jobs, as they become known.
+
+        Args:
+            jobs: what to check; they can be pickled, and hold no open file and no key.
+            keys: open bodies; None when none are to be opened.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """This machine; implements `Engine`.
+
+    Attributes:
+        workers: processes at most.
+    """
+
+    workers: int
+
+    @property
+    def unproven(self) -> str:
+        """See `Engine`."""
+        return ""
+
+    def outcomes(
+        self, jobs: Sequence[SegmentJob], keys: Mapping[str, bytes] | None
+    ) -> Iterator[SegmentOutcome]:
+        """See `Engine`; raises what `check_segments` does."""
+        return check_segments(jobs, self.workers, keys)
 
 
 def check_segments(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logstore.disk import Disk
-from logstore.errors import AirconError, CannotJudge, NotFound
+from logstore.errors import AirconError, CannotJudge, NotFound, StoreAway
 from logstore.formats.policy import NO_QUORUM, Policy
 from logstore.keys.keystore import KeyStore
 from logstore.storage.clock import SystemClock
@@ -29,6 +29,7 @@ from logstore.verify.evidence import Evidence, evidence_of
 from logstore.verify.findings import Finding, Report, in_order
 from logstore.verify.heads import SeenFile, key_store_head
 from logstore.verify.logcheck import LogCheck, Request
+from logstore.verify.segmentpool import Engine
 from logstore.verify.surroundings import (
     Listing,
     present_logs,
@@ -73,6 +74,7 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     progress: Progress | None = None,
     workers: int | None = None,
     witnessed_only: bool = False,
+    engine: Engine | None = None,
     disk: Disk | None = None,
 ) -> Report:
     """Verify a store.
@@ -89,10 +91,12 @@ def verify_store(  # noqa: PLR0913 - the options of one command
         workers: processes (quick: threads); by default one per core.
         witnessed_only: where the policy has a quorum, claim only what it has cosigned; what is
             signed behind that is then a note, not a reason to withhold the verdict.
+        engine: checks the sealed segments in a full verification; by default `workers` processes.
         disk: flushes what is about to be remembered.
 
     Raises:
         NotFound: there is no such directory.
+        StoreAway: the bucket can not be reached, or refuses; nothing is judged.
     """
     if not store.is_dir():
         raise NotFound(f"there is no store at {store}", todo="Check --store.")
@@ -100,6 +104,8 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     asked = _requested(policy, quick=quick, content=keys is not None, witnessed_only=witnessed_only)
     report = Report(asked, quick=quick)
     report.unproven = _unproven(policy, quick=quick, content=keys is not None)
+    if engine is not None and engine.unproven:
+        report.unproven.append(engine.unproven)
     if policy is None:
         what = "no trust policy was given; keys that come with the data prove nothing"
         report.findings.append(Finding("no-policy", what))
@@ -109,7 +115,7 @@ def verify_store(  # noqa: PLR0913 - the options of one command
     request = Request(
         evidence, policy, quick, keys, workers or _cores(), SystemClock().wall_us(), memory,
         None if keys_path is None else key_store_head(keys_path, policy), progress,
-        witnessed_only,
+        witnessed_only, engine,
     )  # fmt: skip
     moment = _settled(evidence, policy, request)
     if not all(request.heads(view.origin) for view in moment.views):
@@ -184,6 +190,8 @@ def _check_logs(moment: _Moment, report: Report, request: Request) -> list[LogCh
         check = LogCheck(view, moment.listing, request, report)
         try:
             check.run()
+        except StoreAway:  # says nothing of the log, good or bad
+            raise
         except AirconError as error:
             code = "unreadable-file" if isinstance(error, CannotJudge) else "record-malformed"
             report.findings.append(Finding(code, error.what))

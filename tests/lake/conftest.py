@@ -17,6 +17,10 @@ from support.s3_servers import Server
 
 PROGRAMS = Path(__file__).parent / "programs"
 
+_SHORT_LIVED = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"  # each Java lives for seconds
+)
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -51,7 +55,7 @@ def with_lake(lake_packages: Path, tmp_path: Path) -> Run:
             env={
                 "PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(tmp_path),
                 "PYTHONPATH": f"{root}{os.pathsep}{lake_packages}",
-                "SPARK_LOCAL_IP": "127.0.0.1", **aws, **more,
+                "SPARK_LOCAL_IP": "127.0.0.1", "JDK_JAVA_OPTIONS": _SHORT_LIVED, **aws, **more,
             },
             cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from support.evidence import Evidence, harmless, make_evidence, named
 from support.stores import OPTIONS, ORIGIN, TestStore, chat
 
 import logstore.verify.segmentpool
-from logstore.errors import CannotJudge, NotFound
+from logstore.errors import CannotJudge, NotFound, StoreAway
 from logstore.formats.cosignature import Ed25519Cosigner
 from logstore.formats.note import Signer
 from logstore.formats.policy import Policy, Witness
@@ -18,6 +19,7 @@ from logstore.keys.holders import NoHolder
 from logstore.keys.keystore import KeyStore
 from logstore.storage.log import Log
 from logstore.verify.findings import CODES, Finding, Report, in_order
+from logstore.verify.segmentcheck import SegmentOutcome
 from logstore.verify.verifier import verify_store
 
 
@@ -71,7 +73,7 @@ def test_a_worker_that_dies_is_no_verdict(
     def die(*_: object) -> None:
         raise CannotJudge("a process that checked a segment died")
 
-    monkeypatch.setattr("logstore.verify.logcheck.check_segments", die)
+    monkeypatch.setattr("logstore.verify.segmentpool.check_segments", die)
     report = evidence.verify()
     assert report.exit_code == 2
 
@@ -162,3 +164,18 @@ def test_every_code_says_what_it_means() -> None:
     assert all(meaning and severity for severity, meaning in CODES.values())
     assert Report([], [Finding("no-policy", "w")]).exit_code == 2
     assert Report([], [Finding("torn-tail", "w")]).exit_code == 0
+
+
+class _Away:
+    """An engine whose store goes away while segments are checked."""
+
+    unproven = ""
+
+    def outcomes(self, *_: object) -> Iterator[SegmentOutcome]:
+        raise StoreAway("the bucket does not answer")
+        yield  # a generator, as every engine's is
+
+
+def test_a_store_that_goes_away_while_it_is_verified_is_no_tampering(evidence: Evidence) -> None:
+    with pytest.raises(StoreAway):
+        verify_store(evidence.path, evidence.policy(), engine=_Away())
