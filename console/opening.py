@@ -270,9 +270,13 @@ class OpenStore:
         """
         from logstore.keys.holders import NoHolder, PassphraseHolder
         from logstore.keys.keystore import KeyStore, holder_name
+        from logstore.keys.kmsholder import KmsHolder
 
-        insecure = holder_name(self.places.keys) == NoHolder.name
-        holder: KekHolder = NoHolder() if insecure else PassphraseHolder(passphrase)
+        kind = holder_name(self.places.keys)
+        without: dict[str | None, Callable[[], KekHolder]] = {
+            NoHolder.name: NoHolder, KmsHolder.name: KmsHolder,
+        }  # fmt: skip
+        holder = without[kind]() if kind in without else PassphraseHolder(passphrase)
         keys = KeyStore.open(self.places.keys, holder)
         self._stack.callback(keys.close)
         self._holder, self._clear_only = holder, False

@@ -61,13 +61,32 @@ def of_kind(args: Namespace, kind: str, keys: Path) -> KekHolder:
         UsageError: several sources, or one that cannot be read.
     """
     from logstore.keys.holders import NoHolder, PassphraseHolder
+    from logstore.keys.kmsholder import KmsHolder
 
     given = _given(args)
+    if kind == KmsHolder.name:
+        return KmsHolder()
     if kind == NoHolder.name:
         return NoHolder()
     if args.insecure_no_passphrase:
         raise UsageError(f"the key store at {keys} has a passphrase", todo=f"Use {_SOURCES}.")
     return PassphraseHolder(given if given is not None else _asked(f"Passphrase for {keys}: "))
+
+
+def new_kms_holder(args: Namespace, origin: str) -> KekHolder:
+    """A key of AWS KMS in the place of a passphrase, tried before anything rests on it.
+
+    Raises:
+        KeyUnavailable: it can not be used.
+        UsageError: a passphrase was given too, or what is named can not be a key.
+    """
+    from logstore.keys.kmsholder import KmsHolder
+
+    if _given(args) is not None or args.insecure_no_passphrase:
+        raise UsageError("--kms-key takes the place of a passphrase", kept="Nothing was made.")
+    made = KmsHolder(args.kms_key, origin, args.kms_region)
+    made.check()
+    return made
 
 
 def new_holder(args: Namespace, keys: Path) -> KekHolder:

@@ -35,6 +35,7 @@ is not sealed yet, the keys and the policy lie on this machine, below ~/.local/s
   aircon init /srv/ai/evidence --origin example.org/chat
   aircon init --passphrase-file secret.txt
   aircon init demo --insecure-no-passphrase
+  aircon init --kms-key alias/aircon --kms-region eu-central-1
   aircon init s3://evidence/aircon --retain-index 10y --retain-body 13m --mode compliance""",
         (
             Argument(
@@ -65,6 +66,11 @@ is not sealed yet, the keys and the policy lie on this machine, below ~/.local/s
                 metavar="NAME",
                 help="the log's name, a URL without scheme; else HOST/DIR",
             ),
+            value(
+                "--kms-key", metavar="KEY",
+                help="a key of AWS KMS (ARN or alias) opens the key store, instead of a passphrase",
+            ),
+            value("--kms-region", metavar="REGION", help="where it is, if its name does not say"),
             *STORE[1:3],
             *PASSPHRASE,
             JSON,

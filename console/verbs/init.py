@@ -14,6 +14,7 @@ from console import diagnostics, opening, output, passphrases
 from logstore.errors import UsageError
 
 if TYPE_CHECKING:
+    from logstore.keys.holders import KekHolder
     from logstore.s3.capabilities import Capabilities
     from logstore.storage.logfile import Retention
     from logstore.storage.places import Places
@@ -69,7 +70,7 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
                 todo="Choose another place, or use what is there.",
             )
     capabilities = _probed(places)
-    holder = passphrases.new_holder(args, places.keys)
+    holder = _holder(args, places, origin)
     keys = KeyStore.create(places.keys, holder, origin=origin)
     try:
         verifier = keys.signer().verifier()
@@ -83,6 +84,15 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
     finally:
         keys.close()
     return verifier.vkey()
+
+
+def _holder(args: argparse.Namespace, places: Places, origin: str) -> KekHolder:
+    """Who seals the key store: a passphrase, or a key of AWS KMS."""
+    if getattr(args, "kms_key", None):
+        return passphrases.new_kms_holder(args, origin)
+    if getattr(args, "kms_region", None):
+        raise UsageError("--kms-region goes with --kms-key")
+    return passphrases.new_holder(args, places.keys)
 
 
 def _probed(places: Places) -> Capabilities | None:
