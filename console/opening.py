@@ -68,8 +68,12 @@ def _bucket(address: str) -> Places:
     return Places.of_bucket(Address.parse(address))
 
 
-def settled(places: Places) -> Places:
+def settled(places: Places, kms_key: str | None = None) -> Places:
     """The same places, once they are there: a bucket's home is made where there is none.
+
+    Args:
+        places: a store's.
+        kms_key: the AWS KMS key that the bucket encrypts new objects under from now on.
 
     Raises:
         NotFound: there is no such directory.
@@ -79,7 +83,7 @@ def settled(places: Places) -> Places:
         from logstore.disk import Disk
         from logstore.storage.home import settle_home
 
-        settle_home(places.store, places.bucket, Disk())
+        settle_home(places.store, places.bucket, Disk(), kms_key=kms_key)
     elif not places.store.is_dir():
         raise NotFound(
             f"there is no store at {places.store}",

@@ -70,6 +70,10 @@ is not sealed yet, the keys and the policy lie on this machine, below ~/.local/s
                 "--kms-key", metavar="KEY",
                 help="a key of AWS KMS (ARN or alias) opens the key store, instead of a passphrase",
             ),
+            value(
+                "--sse-kms-key", metavar="KEY",
+                help="S3 only: the server encrypts objects under this key of AWS KMS (SSE-KMS)",
+            ),
             value("--kms-region", metavar="REGION", help="where it is, if its name does not say"),
             *STORE[1:3],
             *PASSPHRASE,

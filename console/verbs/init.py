@@ -69,7 +69,7 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
                 kept="Nothing was changed; a log is never started anew over another.",
                 todo="Choose another place, or use what is there.",
             )
-    capabilities = _probed(places)
+    capabilities = _probed(places, getattr(args, "sse_kms_key", None))
     holder = _holder(args, places, origin)
     keys = KeyStore.create(places.keys, holder, origin=origin)
     try:
@@ -95,20 +95,23 @@ def _holder(args: argparse.Namespace, places: Places, origin: str) -> KekHolder:
     return passphrases.new_holder(args, places.keys)
 
 
-def _probed(places: Places) -> Capabilities | None:
-    """What the bucket was found to do; None for a directory.
+def _probed(places: Places, sse_kms_key: str | None) -> Capabilities | None:
+    """What the bucket was found to do, with objects under that key; None for a directory.
 
     Raises:
+        UsageError: a key for objects was named, and there is no bucket.
         StoreRefused: it would not protect evidence.
     """
     if places.bucket is None:
+        if sse_kms_key:
+            raise UsageError("--sse-kms-key is for a bucket", kept="Nothing was made.")
         return None
     from logstore.s3.bucket import Bucket
     from logstore.s3.probing import probe_bucket
     from logstore.storage.home import read_remote
     from logstore.storage.probed import check_fit
 
-    remote = read_remote(opening.settled(places).store)
+    remote = read_remote(opening.settled(places, sse_kms_key).store)
     assert remote is not None
     diagnostics.note(f"Attacking throw-away objects in {places.name} to see what it protects ...")
     return check_fit(probe_bucket(Bucket(remote)))

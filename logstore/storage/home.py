@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -97,8 +98,16 @@ def remote_here(address: Address) -> Remote:
     )
 
 
-def settle_home(folder: Path, address: Address, disk: Disk) -> Remote:
+def settle_home(
+    folder: Path, address: Address, disk: Disk, *, kms_key: str | None = None
+) -> Remote:
     """The home of a bucket, made where there is none; returns how the bucket is reached.
+
+    Args:
+        folder: the home.
+        address: the bucket.
+        disk: how files are written.
+        kms_key: see `Remote.kms_key`; None for what the home says already.
 
     Raises:
         UsageError: it is the home of another bucket, or of the same on another server than the
@@ -107,8 +116,9 @@ def settle_home(folder: Path, address: Address, disk: Disk) -> Remote:
     """
     there, here = read_remote(folder), remote_here(address)
     if there is None:
-        make_home(folder, here, disk)
-        return here
+        made = replace(here, kms_key=kms_key)
+        make_home(folder, made, disk)
+        return made
     if there.address != address:
         raise UsageError(f"{folder} is the home of {there.address}, not of {address}")
     if here.endpoint_url not in {None, there.endpoint_url}:
@@ -118,6 +128,9 @@ def settle_home(folder: Path, address: Address, disk: Disk) -> Remote:
             kept="Nothing was read or written.",
             todo=f"Unset AWS_ENDPOINT_URL; if the server has moved, edit {folder / REMOTE_FILE}.",
         )
+    if kms_key not in {None, there.kms_key}:
+        there = replace(there, kms_key=kms_key)
+        make_home(folder, there, disk)
     return there
 
 

@@ -101,3 +101,14 @@ def test_a_retention_is_as_long_as_the_law_asks_or_says_that_it_is_not() -> None
 def test_no_content_outlives_its_index_nor_anything_a_lifetime(index: int, body: int) -> None:
     with pytest.raises(UsageError, match="can not be kept"):
         check_retention(Retention(index, body), short=True)
+
+
+def test_the_key_that_the_server_encrypts_under_is_remembered_until_another_is_named(
+    tmp_path: Path,
+) -> None:
+    assert settle_home(tmp_path, ADDRESS, DISK, kms_key="alias/one").kms_key == "alias/one"
+    assert settle_home(tmp_path, ADDRESS, DISK).kms_key == "alias/one"
+    assert settle_home(tmp_path, ADDRESS, DISK, kms_key="alias/two").kms_key == "alias/two"
+    remote = read_remote(tmp_path)
+    assert remote is not None
+    assert remote.kms_key == "alias/two"
