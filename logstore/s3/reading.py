@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ MAX_OBJECT = 5 * 2**30
 """Most bytes of an object: what one put may carry (Amazon S3 user guide, "Uploading objects")."""
 
 MOST_OF_ONE = 10_000
-"""Most versions and markers of one name that are looked at."""
+"""Versions of one name that are told, the oldest: what is laid over them later hides none."""
 
 _PIECE = 4 * 2**20
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
@@ -57,18 +58,20 @@ class BucketReader:
     def history(self, name: str) -> list[Version]:
         """The versions of one name, the first ever put first; markers are left out.
 
+        Of more than `MOST_OF_ONE` the oldest.
+
         Raises:
             StoreAway: the server can not be asked now.
-            StoreRefused: it does not let us, or lists more than anybody puts under one name.
+            StoreRefused: it does not let us, or its answer makes no sense.
         """
         self.address.key(name)
-        found: list[Version] = []
-        for entry in versions.listed(self.client, self.address, name, MOST_OF_ONE):
+        found: deque[Version] = deque(maxlen=MOST_OF_ONE)
+        for entry in versions.listed(self.client, self.address, name):
             if entry.name != name:  # names that only start so come later
                 break
             if isinstance(entry, Version):
                 found.append(entry)
-        return found[::-1]
+        return list(found)[::-1]
 
     def head(self, name: str, version_id: str) -> Head:
         """What the server says of a version.

@@ -30,6 +30,11 @@ class Blobs(Protocol):
         """Why the store could not be listed the last time; None when it could."""
         ...
 
+    @property
+    def shared(self) -> bool:
+        """Whether others may put things here: what proves nothing is then theirs, not a damage."""
+        ...
+
     def publish(self, key: str, staged: Path, retain_until_us: int) -> str:
         """Make a flushed local file an object.
 
@@ -141,6 +146,11 @@ class LocalBlobs:
     def away(self) -> StoreAway | None:
         """See `Blobs.away`: a directory is here."""
         return None
+
+    @property
+    def shared(self) -> bool:
+        """See `Blobs.shared`: whoever may write here may also remove."""
+        return False
 
     def publish(self, key: str, staged: Path, retain_until_us: int) -> str:  # noqa: ARG002 - no locks
         """See `Blobs.publish`."""

@@ -74,6 +74,11 @@ class BucketBlobs:
         self._disk = disk
         self._listed: dict[str, tuple[float, list[str]]] = {}
 
+    @property
+    def shared(self) -> bool:
+        """See `Blobs.shared`: every user of the bucket may; nobody removes what is locked."""
+        return True
+
     # -- writing ------------------------------------------------------------------------------
 
     def publish(self, key: str, staged: Path, retain_until_us: int) -> str:

@@ -68,26 +68,27 @@ class ClaimFence:
         key = layout.claim_object(self._origin, pin.first)
         held = self._first(key, pin.first)
         if held is None:
-            self._put(key, mine.sign(self._signer), pin.index.retain_until_us)
+            self._put(key, mine.sign(self._signer), pin)
             held = self._first(key, pin.first)
         if held is None or held.index_sha256 != mine.index_sha256:
             raise self._fenced(pin, held)
 
-    def _put(self, key: str, data: bytes, retain_until_us: int) -> None:
+    def _put(self, key: str, data: bytes, pin: SegmentPin) -> None:
+        until = pin.index.retain_until_us
         try:
-            self._blobs.publish_first(key, data, retain_until_us)
-        except TamperingFound:  # taken: by a rival a moment ago, or by what is no claim at all
-            if self._first(key, None) is None:
-                self._blobs.publish_over(key, data, retain_until_us)
+            self._blobs.publish_first(key, data, until)
+        except TamperingFound:  # taken: by a rival a moment ago, or by what claims nothing here
+            if self._first(key, pin.first) is None:
+                self._blobs.publish_over(key, data, until)
 
-    def _first(self, key: str, first: int | None) -> Claim | None:
-        """The claim that was put first, of those that the log signed."""
+    def _first(self, key: str, first: int) -> Claim | None:
+        """The claim on a record that was put first, of those that the log signed."""
         for data in self._blobs.readings(key):
             try:
                 claim = open_claim(data, [self._signer.verifier()])
             except FormatError:
                 continue
-            if first is None or claim.first == first:
+            if claim.first == first:
                 return claim
         return None
 

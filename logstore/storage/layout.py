@@ -29,6 +29,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _LOG_FILE = re.compile(r"log/log=[A-Za-z0-9._-]+/log\.json")
 _SEAL = re.compile(r"seal/log=[A-Za-z0-9._-]+/seal-(\d{12})-(\d{1,12})\.json")
 _INDEX = re.compile(r"index/log=([A-Za-z0-9._-]+)/date=(\d{4}-\d\d-\d\d)/[^/]+\.parquet")
+_CLAIM = re.compile(r"claim/log=[A-Za-z0-9._-]+/claim-(\d{12})\.note")
 _COSIGNED = re.compile(r"cosigned/log=[A-Za-z0-9._-]+/cp-(\d{12,19})-[0-9a-f]{16}\.checkpoint")
 
 
@@ -104,6 +105,12 @@ def claim_prefix(origin: str) -> str:
 def claim_object(origin: str, first: int) -> str:
     """Name of the claim on the segment that starts at a record."""
     return f"{claim_prefix(origin)}claim-{first:012d}.note"
+
+
+def claim_first(key: str) -> int | None:
+    """The record in a claim's name, or None when it is not one."""
+    found = _CLAIM.fullmatch(key)
+    return int(found[1]) if found else None
 
 
 def cosigned_prefix(origin: str) -> str:

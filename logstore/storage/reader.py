@@ -17,7 +17,7 @@ from __future__ import annotations
 import bisect
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -38,7 +38,7 @@ from logstore.storage.bodies import Opened, Unreadable, parsed
 from logstore.storage.content import Content
 from logstore.storage.cosigned import CosignedShelf
 from logstore.storage.logfile import DAY_US, MAX_LOG_FILE, LogFile, parse_log_file
-from logstore.storage.proven import proven_seal
+from logstore.storage.proven import seal_or_stray
 from logstore.storage.seal import Seal
 from logstore.storage.stores import open_blobs
 from logstore.storage.tail import Tail
@@ -220,19 +220,33 @@ class LogReader:
             if (span := layout.seal_range(key)) is not None
         }
         grown = False
-        for first, count in sorted(ranges):
-            if first == self.sealed:
-                self._take_seal(ranges[first, count])
-                grown = True
+        strays = []
+        for span in sorted(ranges):
+            if span[0] == self.sealed:
+                taken = self._take_seal(ranges[span])
+                grown = taken or grown
+                strays += [] if taken else [span]
+        if any(first == self.sealed for first, _ in strays):
+            self._check_end(ranges[span] for span in ranges if span[0] > self.sealed)
         return grown
 
-    def _take_seal(self, key: str) -> None:
-        seal, pin = proven_seal(self.blobs, key, self._trust, self.origin)
-        if pin.first != self.sealed:
-            raise TamperingFound(f"the seal of the segment from record {self.sealed} is missing")
-        self.pins.append(pin)
-        self.seals.append(seal)
-        self._supplements += seal.supplements
+    def _take_seal(self, key: str) -> bool:
+        found = seal_or_stray(self.blobs, key, self._trust, self.origin)
+        if found is None:
+            return False
+        self.seals.append(found[0])
+        self.pins.append(found[1])
+        self._supplements += found[0].supplements
+        return True
+
+    def _check_end(self, later: Iterable[str]) -> None:
+        """What stands behind the last segment proves nothing: then no seal may come after it."""
+        if any(seal_or_stray(self.blobs, key, self._trust, self.origin) for key in later):
+            raise TamperingFound(
+                f"the seal of the segment from record {self.sealed} is gone, or was written over",
+                kept="Nothing is shown rather than too little.",
+                todo="Run `aircon verify`.",
+            )
 
     # -- clear part ---------------------------------------------------------------------------
 
@@ -356,11 +370,22 @@ class LogReader:
 def log_files(blobs: Blobs) -> list[LogFile]:
     """Descriptions of every log in a store, sorted by origin."""
     names = [key for key in blobs.keys("log/") if layout.is_log_file(key)]
-    return sorted((_log_file(blobs, key) for key in names), key=lambda log: log.origin)
+    found = (_log_file(blobs, key) for key in names)
+    return sorted((log for log in found if log is not None), key=lambda log: log.origin)
 
 
-def _log_file(blobs: Blobs, key: str) -> LogFile:
-    data = blobs.read(key)
+def _log_file(blobs: Blobs, key: str) -> LogFile | None:
+    """A log's description; None for what somebody else has put where one could be."""
+    try:
+        found = _parsed(key, blobs.read(key))
+    except FormatError:
+        if not blobs.shared:
+            raise
+        return None
+    return None if blobs.shared and layout.log_file(found.origin) != key else found
+
+
+def _parsed(key: str, data: bytes) -> LogFile:
     if len(data) > MAX_LOG_FILE:
         raise FormatError(f"{key} is larger than any log's description")
     return parse_log_file(data)

@@ -32,7 +32,7 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage import layout, together
 from logstore.storage.blobs import Blobs
 from logstore.storage.encoding import ChainState
-from logstore.storage.proven import proven_seal
+from logstore.storage.proven import seal_or_stray
 from logstore.storage.reader import LogReader, leaves_in
 from logstore.storage.seal import Seal
 from logstore.storage.treeproofs import root_at
@@ -155,7 +155,8 @@ class WriterState:
 
     def _seals(self) -> list[Seal]:
         keys = self._blobs.keys(layout.seal_prefix(self.origin))
-        seals = [self._seal(key) for key in keys if layout.seal_range(key)]
+        found = (self._seal(key) for key in keys if layout.seal_range(key))
+        seals = [seal for seal in found if seal is not None]
         seals.sort(key=lambda seal: seal.first)
         at = 0
         for seal in seals:
@@ -164,11 +165,14 @@ class WriterState:
             at = seal.end
         return seals
 
-    def _seal(self, key: str) -> Seal:
-        """A seal, proven: the keys it lists are destroyed on its word."""
+    def _seal(self, key: str) -> Seal | None:
+        """A seal, proven: the keys it lists are destroyed on its word. None for a stray."""
         if key not in self._proven:
             trust = Policy((self._keys.signer().verifier(),))
-            self._proven[key], pin = proven_seal(self._blobs, key, trust, self.origin)
+            found = seal_or_stray(self._blobs, key, trust, self.origin)
+            if found is None:
+                return None
+            self._proven[key], pin = found
             self._pins[pin.first] = pin
         return self._proven[key]
 

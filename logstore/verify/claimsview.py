@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from logstore.errors import FormatError
@@ -13,8 +12,6 @@ from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding
 from logstore.verify.surroundings import Listing
 
-_NAME = re.compile(r"claim-(\d{12})\.note")
-
 
 def claimed(
     origin: str, trust: Policy, evidence: Evidence, listing: Listing
@@ -23,12 +20,10 @@ def claimed(
 
     What the log has not signed is left out: nothing accounts for it.
     """
-    prefix = layout.claim_prefix(origin)
-    for key in listing.below(prefix):
-        found = _NAME.fullmatch(key.removeprefix(prefix))
-        if found is None:
+    for key in listing.below(layout.claim_prefix(origin)):
+        first = layout.claim_first(key)
+        if first is None:
             continue
-        first = int(found[1])
         claims = [
             claim
             for data in evidence.smalls(key, MAX_CLAIM)

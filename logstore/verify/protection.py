@@ -24,7 +24,10 @@ def due_of(view: LogView, log: LogFile, listing: Listing, now_us: int) -> list[D
     always = log.created_us + log.retention.index_days * DAY_US
     found = [Due(layout.STORE_FILE, always), Due(layout.log_file(view.origin), always)]
     found += [Due(key, 0) for key in listing.below(layout.cosigned_prefix(view.origin))]
-    found += [Due(key, 0) for key in listing.below(layout.claim_prefix(view.origin))]
+    kept = {each.pin.first: each.pin.index.retain_until_us for each in view.segments}
+    for key in listing.below(layout.claim_prefix(view.origin)):
+        if key in view.claimed:  # of the others nothing is asked: they are named as strangers
+            found.append(Due(key, kept.get(layout.claim_first(key) or 0, 0)))
     for segment in view.segments:
         found += _of_segment(segment)
     found += [_pinned(each.body, each.first, each.last) for each in view.supplements]
