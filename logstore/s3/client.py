@@ -31,20 +31,20 @@ class S3(Protocol):
     """The calls of boto3's client that we make; it has no types of its own. Thread-safe."""
 
     def put_object(self, **parameters: Any) -> Answer: ...  # noqa: D102 - boto3's own names
-    def get_object(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def head_object(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def head_bucket(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def delete_object(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def list_object_versions(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def put_object_retention(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def put_object_legal_hold(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def get_bucket_versioning(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def get_object_lock_configuration(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def create_multipart_upload(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def upload_part(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def complete_multipart_upload(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def abort_multipart_upload(self, **parameters: Any) -> Answer: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
+    def get_object(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def head_object(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def head_bucket(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def delete_object(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def list_object_versions(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def put_object_retention(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def put_object_legal_hold(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def get_bucket_versioning(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def get_object_lock_configuration(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def create_multipart_upload(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def upload_part(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def complete_multipart_upload(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def abort_multipart_upload(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def close(self) -> None: ...  # noqa: D102 - likewise
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from support.commands import Aircon, line
-from support.s3_servers import Server
+from support.s3_fixtures import KMS_REGION
 
 from logstore.keys.keystore import holder_name
-
-REGION = "eu-central-1"
-
-
-@pytest.fixture
-def kms(
-    moto_server: Server, s3_credentials: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", moto_server.endpoint_url)
-    client = boto3.session.Session().client("kms", region_name=REGION)
-    yield client
-    client.close()
 
 
 @pytest.fixture
@@ -46,7 +32,7 @@ def test_a_store_that_a_kms_key_opens_is_used_without_a_passphrase(
 
 
 def test_a_key_that_is_not_there_makes_nothing(kms: Any, store: Path, aircon: Aircon) -> None:
-    refused = aircon("init", "--kms-key", "alias/nobody", "--kms-region", REGION)
+    refused = aircon("init", "--kms-key", "alias/nobody", "--kms-region", KMS_REGION)
     assert refused.code == 2
     assert "has no key alias/nobody" in refused.err
     assert list(store.parent.glob("evidence*")) == []
@@ -55,7 +41,7 @@ def test_a_key_that_is_not_there_makes_nothing(kms: Any, store: Path, aircon: Ai
 def test_a_key_and_a_passphrase_are_one_too_many(kms: Any, store: Path, aircon: Aircon) -> None:
     for words in (
         ("--kms-key", "alias/a", "--insecure-no-passphrase"),
-        ("--kms-region", REGION, "--insecure-no-passphrase"),
+        ("--kms-region", KMS_REGION, "--insecure-no-passphrase"),
     ):
         assert aircon("init", *words).code == 3
     assert not store.exists()

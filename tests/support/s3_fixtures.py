@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from support import rgw as ceph
 from support import s3_servers
 from support.certificates import certificates
 from support.missing import missing
 from support.s3_servers import CREDENTIALS, Server
+
+KMS_REGION = "eu-central-1"
+"""Where the tests' KMS keys are."""
 
 
 @pytest.fixture
@@ -54,3 +59,14 @@ def rgw_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 def rgw(rgw_servers: dict[str, Server], s3_credentials: None) -> Server:
     """Ceph's gateway over http: a real server that enforces locks and signatures."""
     return rgw_servers["rgw-http"]
+
+
+@pytest.fixture
+def kms(
+    moto_server: Server, s3_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """moto's KMS in the place of Amazon's, and a client for it in `KMS_REGION`."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", moto_server.endpoint_url)
+    client = boto3.session.Session().client("kms", region_name=KMS_REGION)
+    yield client
+    client.close()

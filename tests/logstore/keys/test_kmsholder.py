@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from support.s3_servers import Server
+from support.s3_fixtures import KMS_REGION
 from support.stores import ORIGIN, TestStore, chat
 
 from logstore.disk import Disk
@@ -21,17 +19,10 @@ from logstore.keys.keystore import KeyStore, holder_name
 from logstore.keys.kmsholder import KmsHolder
 from logstore.storage.log import Log, Options
 
-REGION = "eu-central-1"
-
 
 @pytest.fixture(autouse=True)
-def kms(
-    moto_server: Server, s3_credentials: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", moto_server.endpoint_url)
-    client = boto3.session.Session().client("kms", region_name=REGION)
-    yield client
-    client.close()
+def _kms(kms: Any) -> None:
+    """Every test here asks it."""
 
 
 @pytest.fixture
@@ -61,7 +52,7 @@ def test_the_key_store_opens_with_the_key_and_rotates_under_it(
 ) -> None:
     alias = f"alias/aircon-{key[-12:]}"
     kms.create_alias(AliasName=alias, TargetKeyId=key)
-    keys = KeyStore.create(tmp_path / "k", KmsHolder(alias, ORIGIN, REGION), origin=ORIGIN)
+    keys = KeyStore.create(tmp_path / "k", KmsHolder(alias, ORIGIN, KMS_REGION), origin=ORIGIN)
     entry = keys.obtain("subject", "maria", "2026-11")
     other = keys.obtain("subject", "piet", "2026-11")
     keys.flush()
@@ -193,7 +184,7 @@ def test_a_rotation_that_dies_leaves_one_slot_that_opens(key: str, tmp_path: Pat
 def test_no_kek_leaves_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "http://kms.example.org")
     with pytest.raises(KeyUnavailable, match="without TLS"):
-        KmsHolder("alias/a", ORIGIN, REGION).seal(bytes(32), 1)
+        KmsHolder("alias/a", ORIGIN, KMS_REGION).seal(bytes(32), 1)
 
 
 @pytest.mark.parametrize("sealed", [b"", b"{}", b"[1]", b'{"key":"a b","region":"r"}', b"\xff"])

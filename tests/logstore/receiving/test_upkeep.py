@@ -27,20 +27,25 @@ async def take(running: Inside, first: int) -> None:
         assert answer.status_code == 200
 
 
+def upkeep_of(running: Inside) -> Upkeep:
+    """What keeps an endpoint up, too seldom to come in between."""
+    return Upkeep(
+        running.endpoint,
+        Heartbeats("test"),
+        EventLog(running.said.append),
+        heartbeat_s=60,
+        seal_age_s=60,
+        on_tick=lambda: None,
+    )
+
+
 async def test_sealing_rests_for_senders_and_not_once_the_end_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rests: list[float] = []
     monkeypatch.setattr(upkeep, "Pace", partial(Pace, rest=rests.append))
     async with inside(tmp_path) as running:
-        kept = Upkeep(
-            running.endpoint,
-            Heartbeats("test"),
-            EventLog(running.said.append),
-            heartbeat_s=60,
-            seal_age_s=60,
-            on_tick=lambda: None,
-        )
+        kept = upkeep_of(running)
         await take(running, 1)
         assert await kept.seal()
         assert rests
@@ -57,14 +62,7 @@ async def test_a_bucket_that_is_away_is_said_once_and_records_are_taken_all_the_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with inside(tmp_path) as running:
-        kept = Upkeep(
-            running.endpoint,
-            Heartbeats("test"),
-            EventLog(running.said.append),
-            heartbeat_s=60,
-            seal_age_s=60,
-            on_tick=lambda: None,
-        )
+        kept = upkeep_of(running)
         log = running.endpoint.writer.log
         assert log is not None
         gone = StoreAway("the bucket does not answer", todo="Look at the network.")
