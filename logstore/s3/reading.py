@@ -6,6 +6,7 @@ Reads are bounded by what the caller expects: a server's word about a size decid
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import time
 from collections import deque
@@ -106,6 +107,12 @@ class BucketReader:
         What was written when it raises is not the object.
         """
         return self._fetch(name, version_id, file.write, most)
+
+    def digest(self, name: str, version_id: str, *, most: int = MAX_OBJECT) -> bytes:
+        """SHA-256 of a version's bytes, which are not kept; raises what `get` does."""
+        found = hashlib.sha256()
+        self._fetch(name, version_id, found.update, most)
+        return found.digest()
 
     def get_range(self, name: str, version_id: str, start: int, length: int) -> bytes:
         """Some bytes of a version: fewer than `length` where it ends before.

@@ -13,6 +13,8 @@ Rules:
 from __future__ import annotations
 
 import contextlib
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -204,7 +206,14 @@ class CosignedShelf:
         if key not in self._known:
             self._known[key] = None
             with contextlib.suppress(AirconError, OSError):
-                one = open_cosigned(self._blobs.read(key), self._reader.policy)
-                if one.checkpoint.origin == self._reader.origin:
-                    self._known[key] = one
+                self._known[key] = next(self._readings(key), None)
         return self._known[key]
+
+    def _readings(self, key: str) -> Iterator[Cosigned]:
+        """What bears a name and holds: others may have put something there before."""
+        for data in itertools.chain([self._blobs.read(key)], self._blobs.readings(key)):
+            with contextlib.suppress(AirconError):
+                one = open_cosigned(data, self._reader.policy)
+                head, origin = one.checkpoint, self._reader.origin
+                if head.origin == origin and key == layout.cosigned_object(origin, head.size, data):
+                    yield one

@@ -59,6 +59,11 @@ class BucketEvidence:
         """See `Evidence.has_tail`."""
         return (self._home / WRITER_FILE).exists()
 
+    @property
+    def fenced(self) -> bool:
+        """See `Evidence.fenced`."""
+        return True
+
     # -- what lies there ----------------------------------------------------------------------
 
     def look(self) -> Listing:
@@ -76,9 +81,34 @@ class BucketEvidence:
             if versions:
                 ids = ",".join(each.version_id for each in versions)
                 listing.files[name] = Item(versions[0].size, ids)
-            listing.odd += _oddities(name, versions, entries)
+            listing.odd += self._oddities(name, versions, entries)
         self._bucket.fetch(name for name in listing.files if name.startswith(_SMALL_ONES))
         return listing
+
+    def _oddities(
+        self, name: str, versions: Sequence[Version], entries: Sequence[Entry]
+    ) -> list[Finding]:
+        """What lies over, or in front of, an object."""
+        found = []
+        if any(isinstance(each, Marker) for each in entries):
+            what = (
+                "a delete marker hides it; its versions are still there and were read"
+                if versions
+                else "a delete marker lies where no version is"
+            )
+            found.append(Finding("delete-marker", what, name))
+        if len(versions) > 1:
+            found.append(self._several(name, versions))
+        return found
+
+    def _several(self, name: str, versions: Sequence[Version]) -> Finding:
+        others = {(each.etag, each.size): each for each in versions[1:]}
+        same = (self._bucket.alike(versions[0], each) for each in others.values())
+        if len(others) > _MOST_TRIED or not all(same):
+            what = f"{len(versions) - 1} more versions lie under its name, with other bytes"
+            return Finding("shadow-version", what, name)
+        what = f"{len(versions)} versions of the same bytes: an answer was lost and it was put anew"
+        return Finding("written-twice", what, name)
 
     # -- small objects ------------------------------------------------------------------------
 
@@ -167,28 +197,6 @@ class BucketEvidence:
             return self._bucket.head(due.key, history[0].version_id)
         except FileNotFoundError:
             return None
-
-
-def _oddities(name: str, versions: Sequence[Version], entries: Sequence[Entry]) -> list[Finding]:
-    """What lies over, or in front of, an object."""
-    found = []
-    if any(isinstance(each, Marker) for each in entries):
-        what = (
-            "a delete marker hides it; its versions are still there and were read"
-            if versions
-            else "a delete marker lies where no version is"
-        )
-        found.append(Finding("delete-marker", what, name))
-    others = {(each.etag, each.size) for each in versions[1:]} - {
-        (versions[0].etag, versions[0].size) if versions else ("", 0)
-    }
-    if others:
-        what = f"{len(versions) - 1} more versions lie under its name, with other bytes"
-        found.append(Finding("shadow-version", what, name))
-    elif len(versions) > 1:
-        what = f"{len(versions)} versions of the same bytes: an answer was lost and it was put anew"
-        found.append(Finding("written-twice", what, name))
-    return found
 
 
 def _protection(due: Due, head: Head, lock: Lock) -> Finding | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from logstore.errors import FormatError
 from logstore.formats.claim import MAX_CLAIM, Claim, open_claim
+from logstore.formats.pins import SegmentPin
 from logstore.formats.policy import Policy
 from logstore.storage import layout
 from logstore.verify.evidence import Evidence
@@ -48,6 +49,26 @@ def judge(key: str, claims: list[Claim], sealed: Mapping[int, str]) -> Finding |
     who = " and ".join(sorted({claim.writer.partition(" ")[2] for claim in claims}))
     what = f"two writers ({who}) claimed these records: the log's key is in two places"
     return Finding("two-writers", what, key, claims[0].first)
+
+
+def unclaimed(
+    origin: str, pins: Iterable[SegmentPin], found: Collection[str], now_us: int
+) -> list[Finding]:
+    """Sealed segments whose claims are gone, though they should still be kept.
+
+    Args:
+        origin: the log.
+        pins: its sealed segments.
+        found: names of the signed claims that are there, among others.
+        now_us: microseconds since 1970 UTC.
+    """
+    what = "the claim under which it was published is gone"
+    return [
+        Finding("claim-missing", what, key, pin.first, pin.last)
+        for pin in pins
+        if (key := layout.claim_object(origin, pin.first)) not in found
+        and pin.index.retain_until_us > now_us
+    ]
 
 
 def _opened(data: bytes, trust: Policy) -> Claim | None:

@@ -36,7 +36,7 @@ def read_cosigned(view: _View, evidence: Evidence, listing: Listing, policy: Pol
         if size is None:
             continue  # nothing accounts for it: an extra file
         view.claimed.add(key)
-        one = _judge(view.origin, evidence.small(key, MAX_NOTE) or b"", key, policy)
+        one = _first_good(view.origin, evidence, key, policy)
         if isinstance(one, Finding):
             view.findings.append(one)
             continue
@@ -50,6 +50,17 @@ def read_cosigned(view: _View, evidence: Evidence, listing: Listing, policy: Pol
         text = head.text()
         joined[text] = joined[text].joined(one) if text in joined else one
     view.cosigned = sorted(joined.values(), key=lambda one: one.checkpoint.size)
+
+
+def _first_good(origin: str, evidence: Evidence, key: str, policy: Policy) -> Cosigned | Finding:
+    """The first that holds of what bears a name: others may have put something there before."""
+    bad: Finding | None = None
+    for data in evidence.smalls(key, MAX_NOTE):
+        one = _judge(origin, data, key, policy)
+        if not isinstance(one, Finding):
+            return one
+        bad = bad or one
+    return bad or _judge(origin, b"", key, policy)
 
 
 def _judge(origin: str, data: bytes, key: str, policy: Policy) -> Cosigned | Finding:

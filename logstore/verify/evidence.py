@@ -49,6 +49,11 @@ class Evidence(Protocol):
         """Whether unsealed records belong here: they lie on the writer's machine alone."""
         ...
 
+    @property
+    def fenced(self) -> bool:
+        """Whether every segment was claimed here before it was published: in a bucket."""
+        ...
+
     def look(self) -> Listing:
         """Everything that lies in the store, and what is wrong with that at first sight."""
         ...
@@ -101,6 +106,11 @@ class Directory:
     def has_tail(self) -> bool:
         """See `Evidence.has_tail`: always."""
         return True
+
+    @property
+    def fenced(self) -> bool:
+        """See `Evidence.fenced`: a lock file is enough here."""
+        return False
 
     def look(self) -> Listing:
         """See `Evidence.look`."""

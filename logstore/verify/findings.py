@@ -36,6 +36,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "lock-missing": ("tampering", "an object is not locked, or not shown to be"),
     "lock-governance": ("tampering", "an object is locked in governance mode, not compliance"),
     "lock-shortened": ("tampering", "an object is locked for less than it was sealed with"),
+    "claim-missing": ("tampering", "the claim of a sealed segment is gone, or not the log's"),
     "two-writers": ("tampering", "two writers claimed the same records under the log's key"),
     # -- seals, signatures, trust
     "seal-missing": ("tampering", "a segment has no seal, or one is gone from the middle"),

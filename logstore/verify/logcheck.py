@@ -141,7 +141,7 @@ class LogCheck:
             self._join(fold, outcome)
             done += outcome.pin.count
             self._progress(done, total)
-        tail = self._check_tail(self._sizes(view.sealed, None))
+        tail = self._check_tail(self._sizes(view.due, None))
         fold.join(tail.run.facts, tail.run.file)
         self._judge_supplements(fold, held, tail)
         self._report.findings += fold.finish()
@@ -193,7 +193,7 @@ class LogCheck:
         for index in check.facts.opened:
             ref = refs[index]
             place = bisect.bisect_right(sealed, index, key=lambda pin: pin.first) - 1
-            if index >= view.sealed:
+            if index >= view.due:
                 locked, counted = tail.locked > 0, True
             else:
                 locked = ref is not None and any(key not in (held or {}) for key in ref.keys)
@@ -247,7 +247,7 @@ class LogCheck:
         self._report.findings += hashed.findings
         self._supplements.read(quick=True)
         self._take_supplements()
-        tail = self._check_tail(self._sizes(view.sealed, None))
+        tail = self._check_tail(self._sizes(view.due, None))
         self._hash_pending()
         bad = {finding.file for finding in hashed.findings}
         roots = dict(tail.run.facts.roots)

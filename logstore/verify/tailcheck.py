@@ -42,7 +42,7 @@ class TailCheck:
         self._view = view
         self._keys = keys
         self._quick = quick
-        self.run = LeafRun(view.sealed, view.edge, "", sizes)
+        self.run = LeafRun(view.due, view.edge, "", sizes)
         self.checkpoint: Checkpoint | None = None
         self.note = b""
         self.opened = 0

@@ -132,7 +132,7 @@ def verify_store(  # noqa: PLR0913 - the options of one command
 def _settled(evidence: Evidence, policy: Policy, request: Request) -> _Moment:
     """A moment of the store in which nothing is amiss, or which no longer changes."""
     origins = list(dict.fromkeys(key.name for key in policy.logs))
-    viewers = {origin: Viewer(evidence, origin, policy) for origin in origins}
+    viewers = {origin: Viewer(evidence, origin, policy, request.now_us) for origin in origins}
     remembered = request.remembered_origins()
     moment = _look(evidence, viewers, remembered)
     for _ in range(_LOOKS):

@@ -8,7 +8,8 @@ makes them. `verifier` looks again when something seems wrong.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import msgspec
 
@@ -24,11 +25,12 @@ from logstore.formats.treehash import HASH
 from logstore.storage import layout
 from logstore.storage.seal import Seal, check_seal, parse_seal, pin_of
 from logstore.storage.sealing import Intent
-from logstore.verify.claimsview import claimed, judge
+from logstore.verify.claimsview import claimed, judge, unclaimed
 from logstore.verify.cosignedview import read_cosigned
 from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding
 from logstore.verify.heads import Head, head_of
+from logstore.verify.sealchain import reached, standing
 from logstore.verify.surroundings import Listing
 from logstore.verify.walscan import WalScan, scan, wal_first
 
@@ -69,7 +71,8 @@ class LogView:
         segments: good sealed segments, oldest first.
         broken: (first, count) of segments whose seal is bad.
         edge: the tree's edge behind the last segment; None when its seal is bad.
-        sealed: records in sealed segments, by the names of their seals.
+        sealed: records in sealed segments, by seals that hold.
+        due: where unsealed records begin: `sealed`, or behind seals that do not hold.
         wals: write-ahead files behind them.
         leftovers: older write-ahead files.
         supplements: what seals list and unsealed records pin, oldest first.
@@ -86,6 +89,7 @@ class LogView:
     broken: list[tuple[int, int]] = field(default_factory=list)
     edge: Frontier | None = field(default_factory=Frontier)
     sealed: int = 0
+    due: int = 0
     wals: list[WalScan] = field(default_factory=list)
     leftovers: list[WalScan] = field(default_factory=list)
     supplements: list[SupplementPin] = field(default_factory=list)
@@ -108,9 +112,11 @@ class Viewer:
         evidence: the store.
         origin: the log.
         policy: whom to trust.
+        now_us: microseconds since 1970 UTC; what had to be kept until before then may be gone.
     """
 
-    def __init__(self, evidence: Evidence, origin: str, policy: Policy) -> None:
+    def __init__(self, evidence: Evidence, origin: str, policy: Policy, now_us: int) -> None:
+        self._now_us = now_us
         self._evidence = evidence
         self._origin = origin
         self._policy = policy
@@ -131,32 +137,40 @@ class Viewer:
     # -- seals --------------------------------------------------------------------------------
 
     def _read_seals(self, view: LogView, listing: Listing) -> None:
-        ranges = {
-            span: key
+        judged = {
+            span: (key, self._seal(key, *span))
             for key in listing.below(layout.seal_prefix(self._origin))
             if (span := layout.seal_range(key)) is not None
         }
-        blocks: Frontier | None = Frontier()
-        for (first, count), key in sorted(ranges.items()):
+        good = [span for span, (_, seal) in judged.items() if isinstance(seal, Seal)]
+        filling, behind = standing(good, judged.keys() - set(good))
+        view.sealed = max(map(sum, good), default=0)
+        view.due = reached(behind, view.sealed, (first for first, _ in self._wals(listing)))
+        filling.update(span for span in behind if sum(span) <= view.due)
+        at, blocks = 0, cast("Frontier | None", Frontier())
+        for span, (key, seal) in sorted(judged.items()):
             view.claimed.add(key)
-            seal = self._seal(key, first, count)
-            if first != view.sealed:
-                self._gap(view, first, key)
+            if isinstance(seal, Finding) and span not in filling:
+                _unplaced(view, seal, at=view.sealed if span in behind else None)
+                continue
+            if span[0] != at:
+                self._gap(view, at, span[0], key)
                 blocks = None
             if isinstance(seal, Finding):
                 view.findings.append(seal)
-                view.broken.append((first, count))
-                view.claimed.update(_named_like(listing, self._origin, first, count))
+                view.broken.append(span)
                 view.edge = blocks = None
             else:
                 blocks = self._accept(view, key, seal, blocks)
-            view.sealed = max(view.sealed, first + count)
+            at = max(at, sum(span))
+        for span in {*filling, *behind}:
+            view.claimed.update(_named_like(listing, self._origin, *span))
 
-    def _gap(self, view: LogView, first: int, key: str) -> None:
+    def _gap(self, view: LogView, at: int, first: int, key: str) -> None:
         view.edge = None
-        if first > view.sealed:
-            what = f"no seal for the segment from record {view.sealed} on"
-            finding = Finding("seal-missing", what, "", view.sealed, first - 1)
+        if first > at:
+            what = f"no seal for the segment from record {at} on"
+            finding = Finding("seal-missing", what, "", at, first - 1)
         else:
             finding = Finding("seal-changed", "it overlaps the seal before it", key, first)
         view.findings.append(finding)
@@ -215,15 +229,18 @@ class Viewer:
 
     # -- write-ahead files --------------------------------------------------------------------
 
-    def _read_wals(self, view: LogView, listing: Listing) -> None:
+    def _wals(self, listing: Listing) -> list[tuple[int, str]]:
+        """(first record, name) of write-ahead files."""
         folder = layout.wal_directory(self._origin) + "/"
-        firsts = sorted(
+        return sorted(
             (first, key)
             for key in listing.below(folder)
             if "/" not in key.removeprefix(folder) and (first := wal_first(key)) is not None
         )
-        due = view.sealed
-        for first, key in firsts:
+
+    def _read_wals(self, view: LogView, listing: Listing) -> None:
+        due = view.due
+        for first, key in self._wals(listing):
             view.claimed.add(key)
             data = self._evidence.small(key, _MAX_WAL)
             if data is None:
@@ -231,7 +248,7 @@ class Viewer:
                 continue
             found = scan(data, key, self._origin, first)
             view.findings += found.findings
-            if first < view.sealed:
+            if first < view.due:
                 view.leftovers.append(found)
                 continue
             if first != due:
@@ -250,9 +267,9 @@ class Viewer:
             what = "what is not sealed yet lies on the writer's machine, and was not looked at"
             view.findings.append(Finding("tail-elsewhere", what, "", view.sealed))
         elif not view.wals:
-            what = f"no write-ahead file is left; records from {view.sealed} on are gone"
+            what = f"no write-ahead file is left; records from {view.due} on are gone"
             folder = layout.wal_directory(self._origin)
-            view.findings.append(Finding("truncated", what, folder, view.sealed))
+            view.findings.append(Finding("truncated", what, folder, view.due))
         elif view.wals[-1].torn:
             what = f"{view.wals[-1].torn} bytes of a write in flight, or of a crash"
             view.findings.append(Finding("torn-tail", what, view.wals[-1].key, view.size))
@@ -273,7 +290,7 @@ class Viewer:
                     pins.setdefault(intent.pin.first, intent.pin)
         for pin in pins.values():
             keys = {pin.index.key} | ({pin.body.key} if pin.body else set())
-            if pin.first >= view.sealed and keys & listing.files.keys():
+            if pin.first >= view.due and keys & listing.files.keys():
                 view.pending.append(pin)
                 view.claimed |= keys
                 what = "published, its seal is not there yet"
@@ -292,7 +309,7 @@ class Viewer:
                 pins.append(pin_of(leaf)[1])
             except FormatError:
                 continue  # named when the leaves are checked
-        missing = [p for p in pins if p.first not in waiting and p.first >= view.sealed]
+        missing = [p for p in pins if p.first not in waiting and p.first >= view.due]
         view.findings += [
             Finding("seal-missing", "the log says it was sealed", "", pin.first, pin.last)
             for pin in missing
@@ -303,15 +320,15 @@ class Viewer:
 
     def _read_claims(self, view: LogView, listing: Listing) -> None:
         sealed = {each.pin.first: each.pin.index.sha256 for each in view.segments}
-        broken = {first for first, _ in view.broken}
+        known = {*sealed, *(first for first, _ in view.broken), view.sealed, view.due}
         for key, first, claims in claimed(self._origin, self._trust, self._evidence, listing):
-            if first not in sealed and first not in broken and first != view.sealed:
+            if first not in known:
                 continue  # nothing accounts for it: an extra file
             view.claimed.add(key)
             found = judge(key, claims, sealed)
             if found is not None:
                 view.findings.append(found)
-            if first == view.sealed:
+            if first == view.due:
                 objects = _named_like(listing, self._origin, first, claims[0].count)
                 what = "claimed and published, its seal is not there yet"
                 view.findings += [
@@ -320,6 +337,9 @@ class Viewer:
                     if each not in view.claimed
                 ]
                 view.claimed.update(objects)
+        if self._evidence.fenced:
+            pins = [each.pin for each in view.segments]
+            view.findings += unclaimed(self._origin, pins, view.claimed, self._now_us)
 
     # -- supplements ----------------------------------------------------------------------------
 
@@ -339,6 +359,11 @@ class Viewer:
             return msgspec.json.decode(self._evidence.small(key, _MAX_SEAL) or b"", type=Intent)
         except (msgspec.DecodeError, RecursionError):
             return None
+
+
+def _unplaced(view: LogView, found: Finding, *, at: int | None) -> None:
+    """Name a seal that does not hold; what its name says of records is anybody's word."""
+    view.findings.append(replace(found, index=at, last=None))
 
 
 def _named_like(listing: Listing, origin: str, first: int, count: int) -> list[str]:
