@@ -26,7 +26,7 @@ from typing import Any
 from logstore.errors import StoreAway, StoreRefused, TamperingFound
 from logstore.s3 import failures
 from logstore.s3.objects import Head, Lock
-from logstore.s3.reading import BucketReader
+from logstore.s3.reading import MOST_OF_ONE, BucketReader
 from logstore.s3.versions import NO_VERSION, Version
 
 CONFLICT_TRIES = 6
@@ -125,6 +125,7 @@ class Publisher:
         first = found[0]
         head = self._head(first)
         if head.nonce != want.nonce and not self._same(first, want):
+            _check_room(found, want.name)
             raise NameTaken(f"{want.name} exists with other bytes than were to be put there", found)
         _check_stored(head, want)
         return first, head
@@ -140,8 +141,10 @@ class Publisher:
         """
         parameters = _parameters(want, self._reader.address.key(want.name), self._reader)
         del parameters["IfNoneMatch"]
-        there = [v for v in self._reader.history(want.name) if self._same(v, want)]
+        found = self._reader.history(want.name)
+        there = [v for v in found if self._same(v, want)]
         if not there:  # otherwise by an earlier call
+            _check_room(found, want.name)
             put = self._send(parameters, want.name)
             found = self._reader.history(want.name)
             _check_listed(put, found, want.name)
@@ -244,6 +247,17 @@ def _check_listed(put: str | None, found: list[Version], name: str) -> None:
             f"the server took {name}, or said that it exists, and does not list it",
             kept="What was to be put is still here.",
             todo="Try again; if it stays so, versions vanish there, or may not be listed.",
+        )
+
+
+def _check_room(found: list[Version], name: str) -> None:
+    if len(found) >= MOST_OF_ONE:
+        raise StoreRefused(
+            f"{MOST_OF_ONE:,} or more versions lie under {name}, so that nobody can tell any more"
+            " what belongs there",
+            kept="Nothing was put; what was to be put is still on this machine.",
+            todo="Find out who puts them and take that right away, then remove them. If they are"
+            ' locked, go on with a new log below another prefix; see docs/s3.md, "Crowded names".',
         )
 
 

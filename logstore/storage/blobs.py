@@ -65,8 +65,13 @@ class Blobs(Protocol):
         """
         ...
 
-    def readings(self, key: str) -> Iterator[bytes]:
-        """What was ever put under a name, oldest first: whoever may write can add, not remove."""
+    def readings(self, key: str, most: int = MAX_READ) -> Iterator[bytes]:
+        """What was ever put under a name, oldest first: whoever may write can add, not remove.
+
+        Args:
+            key: the name.
+            most: bytes; what is larger is left out.
+        """
         ...
 
     def path(self, pin: ObjectPin) -> Path:
@@ -181,10 +186,12 @@ class LocalBlobs:
         """
         return read_plain(self._place(key), MAX_READ)
 
-    def readings(self, key: str) -> Iterator[bytes]:
+    def readings(self, key: str, most: int = MAX_READ) -> Iterator[bytes]:
         """See `Blobs.readings`: a file has one version."""
         with contextlib.suppress(FileNotFoundError):
-            yield self.read(key)
+            data = self.read(key)
+            if len(data) <= most:
+                yield data
 
     def path(self, pin: ObjectPin) -> Path:
         """See `Blobs.path`."""

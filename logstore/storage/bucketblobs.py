@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from logstore.s3.bucket import Fetched
     from logstore.s3.versions import Version
 
-_MOST_VERSIONS = 64
-"""Versions of one small object that are looked at: a vandal may have put any number."""
-
-
 _PAUSE_S = 15.0
 """For so long nobody in this process asks again for a listing that could not be had."""
 
@@ -146,12 +142,16 @@ class BucketBlobs:
             return data
         raise FileNotFoundError(key)
 
-    def readings(self, key: str) -> Iterator[bytes]:
-        """See `Blobs.readings`: from the bucket itself."""
-        for version in self.bucket.history(key)[:_MOST_VERSIONS]:
-            if version.size <= MAX_READ:
-                with contextlib.suppress(FileNotFoundError):
-                    yield self.bucket.get(key, version.version_id, most=MAX_READ).data
+    def readings(self, key: str, most: int = MAX_READ) -> Iterator[bytes]:
+        """See `Blobs.readings`: from the bucket itself; of very many versions the oldest."""
+        from logstore.s3.lookahead import in_turn
+
+        def one(version: Version) -> bytes | None:
+            with contextlib.suppress(FileNotFoundError):
+                return self.bucket.get(key, version.version_id, most=version.size).data
+            return None
+
+        return in_turn([each for each in self.bucket.history(key) if each.size <= most], one)
 
     def _copy(self, key: str, data: bytes) -> None:
         if key.endswith(".parquet"):

@@ -8,7 +8,9 @@ Rules:
    oldest claim that is signed decides.
 2. Whoever is not first stops before anything of his is published. What he acknowledged stays in
    his write-ahead files.
-3. What is not signed by the log is no claim, wherever it stands.
+3. What is not signed by the log is no claim, wherever it stands: it is read and passed over. Of a
+   name with more versions than can be read (`reading.MOST_OF_ONE`) nobody knows who was first;
+   then nothing is published until somebody removes what does not belong there.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from logstore.errors import Fenced, FormatError, TamperingFound
-from logstore.formats.claim import Claim, open_claim
+from logstore.formats.claim import MAX_CLAIM, Claim, open_claim
 from logstore.formats.note import Signer
 from logstore.formats.pins import SegmentPin
 from logstore.storage import layout
@@ -83,7 +85,7 @@ class ClaimFence:
 
     def _first(self, key: str, first: int) -> Claim | None:
         """The claim on a record that was put first, of those that the log signed."""
-        for data in self._blobs.readings(key):
+        for data in self._blobs.readings(key, MAX_CLAIM):
             try:
                 claim = open_claim(data, [self._signer.verifier()])
             except FormatError:

@@ -22,6 +22,7 @@ from logstore.errors import FormatError, TamperingFound
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.s3.address import is_plain
 from logstore.s3.bucket import Head, Lock, Mode
+from logstore.s3.lookahead import in_turn
 from logstore.s3.probing import PROBES
 from logstore.s3.remote import Remote
 from logstore.s3.versions import Entry, Marker, Version
@@ -122,10 +123,13 @@ class BucketEvidence:
             with contextlib.suppress(OSError):
                 yield (self._home / key).read_bytes()[:limit]
             return
-        for version in self._bucket.history(key)[:_MOST_TRIED]:
-            if version.size <= limit:
-                with contextlib.suppress(FileNotFoundError):
-                    yield self._bucket.get(key, version.version_id, limit)
+        plausible = [each for each in self._bucket.history(key) if each.size <= limit]
+        yield from in_turn(plausible, self._one)
+
+    def _one(self, version: Version) -> bytes | None:
+        with contextlib.suppress(FileNotFoundError, TamperingFound):
+            return self._bucket.get(version.name, version.version_id, version.size)
+        return None
 
     # -- sealed objects -----------------------------------------------------------------------
 
@@ -194,9 +198,17 @@ class BucketEvidence:
             what = "the version that was sealed is gone; another one was put there"
             return Finding("version-missing", what, due.key, due.first, due.last)
         try:
-            return self._bucket.head(due.key, history[0].version_id)
+            return self._bucket.head(due.key, self._true(history, due.sha256).version_id)
         except FileNotFoundError:
             return None
+
+    def _true(self, history: Sequence[Version], sha256: bytes) -> Version:
+        """Of the versions of a small object the one with certain bytes: it was read before."""
+        for version in history if sha256 and len(history) > 1 else ():
+            data = self._one(version) or b""
+            if hashlib.sha256(data).digest() == sha256:
+                return version
+        return history[0]
 
 
 def _protection(due: Due, head: Head, lock: Lock) -> Finding | None:

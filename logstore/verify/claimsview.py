@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from logstore.errors import FormatError
 from logstore.formats.claim import MAX_CLAIM, Claim, open_claim
@@ -14,24 +16,37 @@ from logstore.verify.findings import Finding
 from logstore.verify.surroundings import Listing
 
 
-def claimed(
-    origin: str, trust: Policy, evidence: Evidence, listing: Listing
-) -> Iterator[tuple[str, int, list[Claim]]]:
-    """(name, first record, signed claims) of every claim, the claim that was put first in front.
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What stands under one name of a claim.
 
-    What the log has not signed is left out: nothing accounts for it.
+    Attributes:
+        key: the name.
+        first: the first record of the segment.
+        claims: what the log signed, the claim that was put first in front.
+        sha256: of that one's bytes.
     """
+
+    key: str
+    first: int
+    claims: list[Claim]
+    sha256: bytes
+
+
+def claimed(origin: str, trust: Policy, evidence: Evidence, listing: Listing) -> Iterator[Claimed]:
+    """Every claim; what the log has not signed is left out: nothing accounts for it."""
     for key in listing.below(layout.claim_prefix(origin)):
         first = layout.claim_first(key)
         if first is None:
             continue
-        claims = [
-            claim
+        signed = [
+            (claim, data)
             for data in evidence.smalls(key, MAX_CLAIM)
             if (claim := _opened(data, trust)) is not None and claim.first == first
         ]
-        if claims:
-            yield key, first, claims
+        if signed:
+            sha256 = hashlib.sha256(signed[0][1]).digest()
+            yield Claimed(key, first, [claim for claim, _ in signed], sha256)
 
 
 def judge(key: str, claims: list[Claim], sealed: Mapping[int, str]) -> Finding | None:

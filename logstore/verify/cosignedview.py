@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Protocol
 
 from logstore.errors import AirconError, FormatError
@@ -22,6 +23,7 @@ class _View(Protocol):
     cosigned: list[Cosigned]
     heads: list[Head]
     claimed: set[str]
+    true: dict[str, bytes]
     findings: list[Finding]
 
 
@@ -36,10 +38,11 @@ def read_cosigned(view: _View, evidence: Evidence, listing: Listing, policy: Pol
         if size is None:
             continue  # nothing accounts for it: an extra file
         view.claimed.add(key)
-        one = _first_good(view.origin, evidence, key, policy)
+        one, data = _first_good(view.origin, evidence, key, policy)
         if isinstance(one, Finding):
             view.findings.append(one)
             continue
+        view.true[key] = hashlib.sha256(data).digest()
         view.findings += [
             Finding("cosignature-wrong", f"it bears the name of {name}", key, None)
             for name in one.wrong
@@ -52,15 +55,17 @@ def read_cosigned(view: _View, evidence: Evidence, listing: Listing, policy: Pol
     view.cosigned = sorted(joined.values(), key=lambda one: one.checkpoint.size)
 
 
-def _first_good(origin: str, evidence: Evidence, key: str, policy: Policy) -> Cosigned | Finding:
+def _first_good(
+    origin: str, evidence: Evidence, key: str, policy: Policy
+) -> tuple[Cosigned | Finding, bytes]:
     """The first that holds of what bears a name: others may have put something there before."""
     bad: Finding | None = None
     for data in evidence.smalls(key, MAX_NOTE):
         one = _judge(origin, data, key, policy)
         if not isinstance(one, Finding):
-            return one
+            return one, data
         bad = bad or one
-    return bad or _judge(origin, b"", key, policy)
+    return bad or _judge(origin, b"", key, policy), b""
 
 
 def _judge(origin: str, data: bytes, key: str, policy: Policy) -> Cosigned | Finding:

@@ -29,9 +29,11 @@ class Due:
     Attributes:
         key: its name.
         retain_until_us: locked at least until then, microseconds since 1970 UTC.
-        version: the pinned version; empty for the one that was put first.
+        version: the pinned version; empty where none is pinned.
         first: the first record concerned, or None.
         last: the last record concerned, or None.
+        sha256: of the bytes that were found to be true, to know their version; empty for the
+            version that was put first.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Due:
     version: str = ""
     first: int | None = None
     last: int | None = None
+    sha256: bytes = b""
 
 
 class Evidence(Protocol):

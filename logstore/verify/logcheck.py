@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logstore.disk import Disk, settled
 from logstore.errors import FormatError
@@ -309,7 +309,10 @@ class LogCheck:
         if key in self._listing.files and not self._says(key, due.encode()):
             what = "it is not what record 0 says of this log"
             self._report.findings.append(Finding("log-file-changed", what, key, 0))
-        wanted = protection.due_of(self._view, due, self._listing, self._request.now_us)
+        wanted = [
+            replace(each, sha256=self._view.true.get(each.key, b""))
+            for each in protection.due_of(self._view, due, self._listing, self._request.now_us)
+        ]
         mode = due.retention.mode or ""
         self._report.findings += self._request.evidence.protections(
             wanted, mode, self._request.workers

@@ -8,6 +8,7 @@ makes them. `verifier` looks again when something seems wrong.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -80,6 +81,7 @@ class LogView:
         cosigned: checkpoints that came back from witnesses, by size, each joined from its copies.
         heads: what checkpoints signed inside the store state.
         claimed: files accounted for.
+        true: SHA-256 of what was found to hold under names that others may have used before.
         findings: what is wrong.
     """
 
@@ -97,6 +99,7 @@ class LogView:
     cosigned: list[Cosigned] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
+    true: dict[str, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -162,6 +165,7 @@ class Viewer:
                 view.edge = blocks = None
             else:
                 blocks = self._accept(view, key, seal, blocks)
+                view.true[key] = hashlib.sha256(self._checked[key][0]).digest()
             at = max(at, sum(span))
         for span in {*filling, *behind}:
             view.claimed.update(_named_like(listing, self._origin, *span))
@@ -321,22 +325,23 @@ class Viewer:
     def _read_claims(self, view: LogView, listing: Listing) -> None:
         sealed = {each.pin.first: each.pin.index.sha256 for each in view.segments}
         known = {*sealed, *(first for first, _ in view.broken), view.sealed, view.due}
-        for key, first, claims in claimed(self._origin, self._trust, self._evidence, listing):
-            if first not in known:
+        for each in claimed(self._origin, self._trust, self._evidence, listing):
+            if each.first not in known:
                 continue  # nothing accounts for it: an extra file
-            view.claimed.add(key)
-            found = judge(key, claims, sealed)
+            view.claimed.add(each.key)
+            view.true[each.key] = each.sha256
+            found = judge(each.key, each.claims, sealed)
             if found is not None:
                 view.findings.append(found)
-            if first == view.due:
-                objects = _named_like(listing, self._origin, first, claims[0].count)
+            if each.first == view.due:
+                under_way = _named_like(listing, self._origin, each.first, each.claims[0].count)
                 what = "claimed and published, its seal is not there yet"
                 view.findings += [
-                    Finding("sealing-under-way", what, each, first)
-                    for each in objects
-                    if each not in view.claimed
+                    Finding("sealing-under-way", what, key, each.first)
+                    for key in under_way
+                    if key not in view.claimed
                 ]
-                view.claimed.update(objects)
+                view.claimed.update(under_way)
         if self._evidence.fenced:
             pins = [each.pin for each in view.segments]
             view.findings += unclaimed(self._origin, pins, view.claimed, self._now_us)

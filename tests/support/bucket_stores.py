@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from support.s3_servers import Meddled, Server
@@ -18,7 +19,7 @@ from support.stores import OPTIONS, ORIGIN, TestStore
 from logstore.disk import Disk
 from logstore.keys.holders import NoHolder
 from logstore.keys.keystore import KeyStore
-from logstore.s3.bucket import Bucket
+from logstore.s3.bucket import Bucket, Mode
 from logstore.s3.client import S3
 from logstore.s3.remote import Remote
 from logstore.storage.home import make_home, make_writer
@@ -36,6 +37,7 @@ class BucketStore(TestStore):
     """A store in a bucket with its writer's home in a temporary directory."""
 
     bucket: Bucket
+    mode: Mode = "COMPLIANCE"
 
     @property
     def remote(self) -> Remote:
@@ -43,9 +45,10 @@ class BucketStore(TestStore):
 
     def create(self, disk: Disk | None = None) -> Log:
         make_home(self.path, self.remote, disk or Disk(immutable=False))
-        make_writer(self.path, secrets.token_hex(8), "COMPLIANCE", Disk(immutable=False))
+        make_writer(self.path, secrets.token_hex(8), self.mode, Disk(immutable=False))
         keys = KeyStore.create(self.keys_path, NoHolder(), origin=ORIGIN, disk=disk)
-        return Log.create(self.path, keys, retention=KEPT, options=OPTIONS, disk=disk)
+        kept = msgspec.structs.replace(KEPT, mode=self.mode)
+        return Log.create(self.path, keys, retention=kept, options=OPTIONS, disk=disk)
 
     def elsewhere(self, base: Path) -> Elsewhere:
         """Another machine, that has the policy and the bucket's address and nothing else."""

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from support.bucket_stores import BucketStore, new_store
 from support.s3_servers import Server
-from support.stores import chat
+from support.stores import ORIGIN, chat
+
+from logstore.errors import StoreRefused
+from logstore.s3 import publishing, reading
+from logstore.storage import layout
 
 SLUG = "log=logs.example.com_support"
 
@@ -53,3 +57,60 @@ def test_a_stray_is_named_and_stops_nobody(
         log.append(chat("another", "ada"))
         log.seal()
     assert there.reader().size > end
+
+
+def crowd(store: BucketStore, name: str, count: int) -> None:
+    """Put so many versions under a name, which nobody signed."""
+    at = {"Bucket": store.bucket.address.bucket, "Key": store.bucket.address.key(name)}
+    for number in range(count):
+        store.bucket.client.put_object(**at, Body=b"junk %d" % number)
+
+
+@pytest.mark.parametrize("kind", ["claim", "seal"])
+def test_a_crowd_in_front_of_a_name_stops_nobody(
+    store: BucketStore, tmp_path: Path, kind: str
+) -> None:
+    """Whoever may put objects could guess the next names, and come first a hundred times."""
+    first = store.reader().sealed
+    guessed = {
+        "claim": layout.claim_object(ORIGIN, first),
+        "seal": layout.seal_object(ORIGIN, first, 2),
+    }[kind]
+    crowd(store, guessed, 100)
+    with store.open() as log:
+        log.append(chat("another", "ada"))
+        log.seal()
+    there = store.elsewhere(tmp_path / "auditor")
+    reader = there.reader()
+    assert guessed in store.names()
+    assert reader.sealed == first + 2
+    assert len(reader.leaves(0, reader.size)) == reader.size
+    report = there.verify()
+    assert {(f.code, f.file) for f in report.findings if f.severity == "tampering"} == {
+        ("shadow-version", guessed)
+    }
+
+
+def test_a_name_with_more_versions_than_can_be_read_waits_for_somebody(
+    store: BucketStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (reading, publishing):
+        monkeypatch.setattr(module, "MOST_OF_ONE", 20)
+    guessed = layout.claim_object(ORIGIN, store.reader().sealed)
+    crowd(store, guessed, 21)
+    with store.open() as log:
+        receipt = log.append(chat("another", "ada"))
+        with pytest.raises(StoreRefused, match="20 or more versions lie under claim/") as refused:
+            log.seal()
+        assert isinstance(log.away, StoreRefused)
+        assert "remove them" in (refused.value.todo or "")
+        log.append(chat("and on", "ada"))
+        assert store.bucket.history(guessed)[-1].version_id  # nothing was added
+        assert len([name for name in store.names("claim/") if name == guessed]) == 21
+        for version in store.bucket.history(guessed):
+            store.bucket.delete_version(guessed, version.version_id)
+        for version in store.bucket.history(guessed):
+            store.bucket.delete_version(guessed, version.version_id)
+        log.seal()
+        assert log.away is None
+    assert store.reader().sealed > receipt.index

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from support.bucket_stores import BucketStore, Elsewhere, new_store
-from support.s3_servers import Server
+from support.s3_servers import Server, in_an_hour
 from support.stores import chat
 
 from logstore.s3.bucket import Lock
@@ -144,3 +144,87 @@ def test_a_bucket_that_was_rolled_back(
     report = copied.verify(seen=tmp_path / "auditor.seen")
     assert report.exit_code == 1
     assert "truncated" in report.codes()
+
+
+# -- a log that was tried out under governance locks, and somebody with the right to override them
+
+
+GONE = {
+    "index/": {"file-missing"},
+    "body/": {"body-missing", "file-missing"},
+    "seal/": {"seal-missing"},
+    "claim/": {"claim-missing"},
+    "log/": {"log-file-changed"},
+    "store.json": {"store-file-changed"},
+}
+
+
+@pytest.fixture
+def governed(rgw: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
+    made = new_store(rgw, tmp_path / "governed", monkeypatch)
+    made.mode = "GOVERNANCE"
+    with made.create() as log:
+        for number in range(2):
+            log.append(chat(f"question {number}", "ada"))
+            log.seal()
+    assert made.elsewhere(tmp_path / "before").verify(seen=tmp_path / "seen").exit_code == 0
+    return made
+
+
+def override(store: BucketStore, name: str) -> dict[str, str]:
+    version = store.bucket.history(name)[0]
+    return {
+        "Bucket": store.bucket.address.bucket,
+        "Key": store.bucket.address.key(name),
+        "VersionId": version.version_id,
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_version_removed_by_who_overrides_its_lock(
+    governed: BucketStore, tmp_path: Path, kind: str, *, replaced: bool
+) -> None:
+    name = governed.names(kind)[0]
+    at = override(governed, name)
+    admin(governed).delete_object(**at, BypassGovernanceRetention=True)
+    assert governed.bucket.history(name) == []
+    if replaced:
+        at.pop("VersionId")
+        admin(governed).put_object(**at, Body=b"another story")
+    report = governed.elsewhere(tmp_path / "auditor").verify()
+    assert report.exit_code == 1
+    assert name in {f.file for f in report.findings if f.severity == "tampering"} or (
+        "seal-missing" in report.codes()
+    )
+    if not replaced:
+        assert report.codes() & GONE[kind], report.found
+
+
+def test_the_newest_segment_removed_by_who_overrides_its_lock(
+    governed: BucketStore, tmp_path: Path
+) -> None:
+    """Nothing that is left tells of it but what was remembered, and the writer's own tail."""
+    for kind in ("index/", "body/", "seal/", "claim/"):
+        at = override(governed, governed.names(kind)[-1])
+        admin(governed).delete_object(**at, BypassGovernanceRetention=True)
+    there = governed.elsewhere(tmp_path / "auditor")
+    report = there.verify(seen=tmp_path / "seen")
+    assert (report.exit_code, "truncated" in report.codes()) == (1, True)
+    assert governed.verify().exit_code == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lock_shortened_by_who_overrides_it(
+    governed: BucketStore, tmp_path: Path, kind: str
+) -> None:
+    name = governed.names(kind)[0]
+    soon = Lock("GOVERNANCE", in_an_hour()).date
+    admin(governed).put_object_retention(
+        **override(governed, name),
+        Retention={"Mode": "GOVERNANCE", "RetainUntilDate": soon},
+        BypassGovernanceRetention=True,
+    )
+    report = governed.elsewhere(tmp_path / "auditor").verify()
+    assert report.exit_code == 1
+    assert {f.file for f in report.findings if f.code == "lock-shortened"} == {name}
