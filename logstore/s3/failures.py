@@ -85,7 +85,7 @@ def told(doing: str, *, of_version: bool = False) -> Iterator[None]:
         raise nonsense(_quoted(error)) from error
     except ClientError as error:
         if of_version and _is_absent(error):
-            raise FileNotFoundError(errno.ENOENT, f"could not {doing}: it is not there") from error
+            raise absent(doing) from error
         raise _said_by_server(error, doing, time.time()) from error
     except BotoCoreError as error:
         raise _on_the_way(error, doing) from error
@@ -98,6 +98,16 @@ def code_of(error: BaseException) -> str:
     answer = getattr(error, "response", None)
     detail = answer.get("Error") if isinstance(answer, dict) else None
     return str(detail.get("Code", "")) if isinstance(detail, dict) else ""
+
+
+def is_denial(error: StoreRefused) -> bool:
+    """Whether the server said of whoever asks that they may not."""
+    return _REFUSALS.get(code_of(error.__cause__ or error)) == _DENIED
+
+
+def absent(doing: str) -> FileNotFoundError:
+    """The error for a version that is not there."""
+    return FileNotFoundError(errno.ENOENT, f"could not {doing}: it is not there")
 
 
 def nonsense(what: str) -> StoreRefused:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import re
 import time
 from collections import deque
@@ -82,7 +83,7 @@ class BucketReader:
             StoreAway: the server can not be asked now.
             StoreRefused: it does not let us, or its answer makes no sense.
         """
-        with failures.told(f"look at {name}", of_version=True):
+        with self._told_of(f"look at {name}", name, version_id):
             answer = self.client.head_object(**self._one(name, version_id), ChecksumMode="ENABLED")
         return _of(parse_head(answer), name, version_id)
 
@@ -128,7 +129,7 @@ class BucketReader:
             return b""
         asked = {**self._one(name, version_id), "Range": f"bytes={start}-{start + length - 1}"}
         try:
-            with failures.told(f"read {name}", of_version=True):
+            with self._told_of(f"read {name}", name, version_id):
                 answer = self.client.get_object(**asked)
                 with _body(answer) as body:
                     _skip(body, _left_out(answer, start))
@@ -184,13 +185,33 @@ class BucketReader:
             return {} if code == "ObjectLockConfigurationNotFoundError" else None
         return found
 
+    @contextlib.contextmanager
+    def _told_of(self, doing: str, name: str, version_id: str) -> Iterator[None]:
+        """`failures.told`, which also knows a version that is gone from one that may not be read.
+
+        Who may not list the whole bucket is told of both that access is denied (Amazon S3 API
+        reference, "GetObject": 403 without s3:ListBucket); the listing below our prefix knows.
+        """
+        try:
+            with failures.told(doing, of_version=True):
+                yield
+        except StoreRefused as error:
+            if failures.is_denial(error) and not self._lists(name, version_id):
+                raise failures.absent(doing) from error
+            raise
+
+    def _lists(self, name: str, version_id: str) -> bool:
+        entries = versions.listed(self.client, self.address, name)
+        of_name = itertools.takewhile(lambda entry: entry.name == name, entries)
+        return any(isinstance(v, Version) and v.version_id == version_id for v in of_name)
+
     def _one(self, name: str, version_id: str) -> dict[str, Any]:
         return {
             "Bucket": self.address.bucket, "Key": self.address.key(name), "VersionId": version_id,
         }  # fmt: skip
 
     def _fetch(self, name: str, version_id: str, take: Any, most: int) -> Head:
-        with failures.told(f"read {name}", of_version=True):
+        with self._told_of(f"read {name}", name, version_id):
             answer = self.client.get_object(**self._one(name, version_id))
             with _body(answer) as body:
                 head = _of(parse_head(answer), name, version_id)

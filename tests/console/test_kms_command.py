@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.commands import Aircon, line
+from support.roles import FOLDER, allowed
 from support.s3_fixtures import KMS_REGION
+from support.supplementing import destroy
 
-from logstore.keys.keystore import holder_name
+from logstore.keys.keystore import KeyStore, holder_name
+from logstore.keys.kmsholder import KmsHolder, connect
+from logstore.storage.log import Log, Options
 
 
 @pytest.fixture
@@ -29,6 +34,39 @@ def test_a_store_that_a_kms_key_opens_is_used_without_a_passphrase(
     found = aircon("search", "refund", "--json")
     assert (found.code, len(found.objects)) == (0, 1)
     assert aircon("verify", "--content").code == 0
+
+
+def test_commands_call_what_docs_iam_allows(
+    kms: Any, store: Path, aircon: Aircon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: set[str] = set()
+
+    def listening(key: str, region: str | None) -> Any:
+        client = connect(key, region)
+        client.meta.events.register(
+            "before-call.kms", lambda model, **_: called.add(f"kms:{model.name}")
+        )
+        return client
+
+    def policy(name: str) -> set[str]:
+        return set(allowed(json.loads((FOLDER / f"{name}.json").read_text("utf-8"))))
+
+    monkeypatch.setattr("logstore.keys.kmsholder.connect", listening)
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    logs = tmp_path / "logs.jsonl"
+    logs.write_text(line("refund policy?", "Thirty days.", "maria") + "\n")
+    assert aircon("init", "--kms-key", key).code == 0
+    assert called == policy("key-store-renew")
+    called.clear()
+    for words in (("import", str(logs)), ("seal",), ("search", "refund"), ("verify", "--content")):
+        assert aircon(*words).code == 0
+    assert called == policy("key-store-open")
+    called.clear()
+    keys = KeyStore.open(store.with_name("evidence.keys"), KmsHolder())
+    with Log.open(store, keys, options=Options(protect=False)) as log:
+        destroy(log, "maria", "subject")
+    keys.close()
+    assert called == policy("key-store-renew")
 
 
 def test_a_key_that_is_not_there_makes_nothing(kms: Any, store: Path, aircon: Aircon) -> None:

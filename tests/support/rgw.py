@@ -20,8 +20,11 @@ from support.client_programs import free_port
 from support.s3_servers import CREDENTIALS, Server, answers
 from support.waiting import until
 
-USERS = ("administrator", "writer", "auditor")
-"""Beside the tests' own: the first may do everything in every bucket, the others nothing yet."""
+USERS = (
+    "administrator", "writer", "responder", "auditor", "privacy-officer", "retention-job",
+)  # fmt: skip
+"""Beside the tests' own: the first may do everything in every bucket and give the others, who may
+do nothing yet, policies."""
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph", "setpriv")
 
@@ -141,7 +144,7 @@ class _Cluster:
         gateway = daemons.enter_context(self._daemon("radosgw", "-n", "client.rgw"))
         self._make_user("tester", CREDENTIALS)
         for name in USERS:
-            is_first = ["--admin"] if name == USERS[0] else []
+            is_first = ["--admin", "--caps", "user-policy=*"] if name == USERS[0] else []
             self._make_user(name, credentials_of(name), *is_first)
         until(lambda: gateway.poll() is not None or answers(self.servers[0].endpoint_url))
         assert gateway.poll() is None, self._said("client.rgw")

@@ -44,7 +44,7 @@ def new_store(base: Path) -> Path:
     return store
 
 
-def sql(store: Path, statement: str) -> list[dict[str, object]]:
+def sql(store: Path | str, statement: str) -> list[dict[str, object]]:
     """Ask a store, whether an endpoint runs on it or not."""
     answer = aircon(
         "sql", statement, "--store", store, "--insecure-no-passphrase", "--json", "--limit", "0"
@@ -64,7 +64,7 @@ class Serving:
     """
 
     url: str
-    store: Path
+    store: Path | str
     process: subprocess.Popen[str]
     said: list[str] = field(default_factory=list)
 
@@ -93,7 +93,9 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(store: Path, *options: str | Path, listen: str = "127.0.0.1:0") -> Iterator[Serving]:
+def serving(
+    store: Path | str, *options: str | Path, listen: str = "127.0.0.1:0"
+) -> Iterator[Serving]:
     """`aircon serve` on a free port, until the block ends."""
     words = ["serve", "--store", store, "--insecure-no-passphrase", "--listen", listen, *options]
     process = subprocess.Popen(

@@ -1,50 +1,50 @@
-"""The policy of docs/s3.md, on a server that enforces policies: who may do what, and no more."""
+"""The policies of docs/iam at the bucket, on a server that enforces them, over https.
+
+That the commands of each role need no more is tested in tests/console/test_roles.py.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.rgw import credentials_of
-from support.s3_servers import BRISK, Server, in_an_hour
+from support.roles import Staff, role_policy, without
+from support.s3_servers import Server, in_an_hour
 
 from logstore.errors import StoreRefused
 from logstore.s3.bucket import Bucket, Lock, NameTaken
 from logstore.s3.capabilities import judge
-from logstore.s3.client import connect
 from logstore.s3.probing import probe_bucket
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "s3.md"
 A = "seal/log=a/seal-000000000000-7.json"
 HOUR = Lock("COMPLIANCE", in_an_hour())
 
 
 @pytest.fixture
-def owners(rgw_servers: dict[str, Server]) -> Bucket:
-    """The owner's bucket, with the page's policy on it."""
-    bucket = rgw_servers["rgw-https"].new_bucket(prefix="aircon")
-    (policy,) = re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    policy = policy.replace("arn:aws:iam::111122223333:user/", "arn:aws:iam:::user/")
-    policy = policy.replace(":::evidence", f":::{bucket.address.bucket}")
-    bucket.client.put_bucket_policy(Bucket=bucket.address.bucket, Policy=policy)  # type: ignore[attr-defined]
-    assert json.loads(policy)
-    return bucket
+def owners(rgw_servers: dict[str, Server], s3_credentials: None) -> Bucket:
+    """The bucket, as its owner sees it."""
+    return rgw_servers["rgw-https"].new_bucket(prefix="aircon")
 
 
 @pytest.fixture
-def become(owners: Bucket, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Bucket]:
-    """The same bucket, as somebody else sees it."""
+def staff(
+    rgw_servers: dict[str, Server], s3_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Staff]:
+    hired = Staff(rgw_servers["rgw-https"], monkeypatch)
+    yield hired
+    hired.dismiss()
 
-    def other(name: str) -> Bucket:
-        for variable, value in credentials_of(name).items():
-            monkeypatch.setenv(variable, value)
-        return Bucket(owners.remote, connect(owners.remote, BRISK))
+
+@pytest.fixture
+def become(owners: Bucket, staff: Staff) -> Callable[[str], Bucket]:
+    """The same bucket, as somebody with a role sees it."""
+
+    def other(role: str) -> Bucket:
+        staff.allow(role, role_policy(role, owners.address))
+        return staff.bucket(role, owners.remote)
 
     return other
 
@@ -65,46 +65,49 @@ def test_the_writer_writes_and_removes_nothing(become: Callable[[str], Bucket]) 
     assert writer.get("free", free.version_id).data == b"not locked"
 
 
-def test_the_writer_lifts_no_hold(owners: Bucket, become: Callable[[str], Bucket]) -> None:
-    """Of what somebody else put; on Ceph whoever put an object may hold and release it."""
-    theirs = owners.put(A, b"sealed", lock=HOUR, legal_hold=True)
-    writer = become("writer")
-    with pytest.raises(StoreRefused, match="access is denied"):
-        writer.set_legal_hold(A, theirs.version_id, on=False)
-    own = writer.put("own", b"sealed", lock=HOUR)
-    writer.set_legal_hold("own", own.version_id, on=True)
-    assert writer.head("own", own.version_id).hold
-
-
-def test_the_writer_can_find_out_that_the_bucket_is_fit(become: Callable[[str], Bucket]) -> None:
-    verdict = judge(probe_bucket(become("writer")))
-    assert verdict.fit, verdict
-
-
-def test_the_writer_stays_below_the_prefix(become: Callable[[str], Bucket]) -> None:
-    writer = become("writer")
-    with pytest.raises(writer.client.exceptions.ClientError, match="AccessDenied"):  # type: ignore[attr-defined]
-        writer.client.put_object(Bucket=writer.address.bucket, Key="elsewhere", Body=b"x")
-
-
-@pytest.mark.parametrize(
-    ("call", "more"),
-    [
-        ("delete_object", {"Key": f"aircon/{A}"}),
-        ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Suspended"}}),
-        ("put_object_lock_configuration",
-         {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}),
-        ("delete_bucket", {}),
-        ("put_bucket_policy", {"Policy": "{}"}),
-    ],
-)  # fmt: skip
-def test_the_writer_changes_no_rules(
-    become: Callable[[str], Bucket], call: str, more: dict[str, Any]
+def test_the_writer_makes_no_lock_longer_without_the_right_to(
+    owners: Bucket, become: Callable[[str], Bucket], staff: Staff
 ) -> None:
     writer = become("writer")
     writer.put(A, b"sealed", lock=HOUR)
-    with pytest.raises(writer.client.exceptions.ClientError, match="AccessDenied"):  # type: ignore[attr-defined]
-        getattr(writer.client, call)(Bucket=writer.address.bucket, **more)
+    staff.allow("writer", without(role_policy("writer", owners.address), "s3:PutObjectRetention"))
+    with pytest.raises(StoreRefused, match="access is denied"):
+        writer.put(A, b"sealed", lock=Lock("COMPLIANCE", in_an_hour(2)))
+
+
+def test_the_writer_places_and_lifts_no_hold(
+    owners: Bucket, become: Callable[[str], Bucket]
+) -> None:
+    theirs = owners.put(A, b"sealed", lock=HOUR, legal_hold=True)
+    writer = become("writer")
+    own = writer.put("own", b"sealed", lock=HOUR)
+    for name, version_id, on in ((A, theirs.version_id, False), ("own", own.version_id, True)):
+        with pytest.raises(StoreRefused, match="access is denied"):
+            writer.set_legal_hold(name, version_id, on=on)
+    assert owners.head(A, theirs.version_id).hold
+
+
+def test_the_writer_stays_below_the_prefix(become: Callable[[str], Bucket]) -> None:
+    client: Any = become("writer").client
+    bucket = become("writer").address.bucket
+    with pytest.raises(client.exceptions.ClientError, match="AccessDenied"):
+        client.put_object(Bucket=bucket, Key="elsewhere", Body=b"x")
+
+
+def test_a_writer_who_may_see_the_settings_finds_out_that_the_bucket_is_fit(
+    owners: Bucket, staff: Staff
+) -> None:
+    """As docs/iam says of a writer who makes the log, too."""
+    policy = role_policy("writer", owners.address)
+    settings = {
+        "Effect": "Allow",
+        "Action": ["s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"],
+        "Resource": f"arn:aws:s3:::{owners.address.bucket}",
+    }
+    for statements, fit in (([], False), ([settings], True)):
+        staff.allow("writer", {**policy, "Statement": [*policy["Statement"], *statements]})
+        verdict = judge(probe_bucket(staff.bucket("writer", owners.remote)))
+        assert verdict.fit is fit, verdict
 
 
 def test_the_auditor_reads_everything_and_writes_nothing(
@@ -121,3 +124,24 @@ def test_the_auditor_reads_everything_and_writes_nothing(
         auditor.put("mine", b"x", lock=None)
     with pytest.raises(StoreRefused, match="access is denied"):
         auditor.set_legal_hold(A, version.version_id, on=False)
+
+
+def test_what_is_gone_is_told_from_what_may_not_be_read(
+    owners: Bucket, become: Callable[[str], Bucket], staff: Staff
+) -> None:
+    """A server says of both that access is denied to whoever may not list the whole bucket."""
+    gone = owners.put(A, b"no longer kept", lock=None)
+    owners.delete_version(A, gone.version_id)
+    there = owners.put(A, b"still kept", lock=None)
+    auditor = become("auditor")
+    for ask in (
+        lambda: auditor.head(A, gone.version_id),
+        lambda: auditor.get(A, gone.version_id),
+        lambda: auditor.get_range(A, gone.version_id, 0, 3),
+    ):
+        with pytest.raises(FileNotFoundError, match="it is not there"):
+            ask()
+    less = without(role_policy("auditor", owners.address), "s3:GetObjectVersion")
+    staff.allow("auditor", less)
+    with pytest.raises(StoreRefused, match="access is denied"):
+        auditor.get(A, there.version_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.fake_s3 import Reply, fake_s3
+from support.fake_s3 import Reply, Request, fake_s3, refusal
 from support.s3_servers import Server, in_an_hour
 
 from logstore.errors import StoreAway, StoreRefused, TamperingFound
@@ -119,6 +119,38 @@ def test_what_is_not_there_is_not_found(bucket: Bucket) -> None:
         with pytest.raises(FileNotFoundError):
             call("body/none", version.version_id)
     assert bucket.history("body/none") == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "error", "says"),
+    [
+        ("", FileNotFoundError, "it is not there"),
+        (f"<Key>logs/{A}</Key><VersionId>other</VersionId>", FileNotFoundError, "it is not there"),
+        (f"<Key>logs/{A}.b</Key><VersionId>{V}</VersionId>", FileNotFoundError, "it is not there"),
+        (f"<Key>logs/{A}</Key><VersionId>{V}</VersionId>", StoreRefused, "(read|look at) body/"),
+        (None, StoreRefused, "could not list"),
+    ],
+)
+def test_a_version_that_may_not_be_read_is_gone_if_it_is_not_listed(
+    listed: str | None, error: type[Exception], says: str
+) -> None:
+    """Who may not list a whole bucket is told of both that access is denied."""
+    rest = f"<Size>8</Size><IsLatest>true</IsLatest><LastModified>{STAMP}</LastModified>"
+    version = f"<Version>{listed}{rest}</Version>" if listed else ""
+    page = (
+        f"<ListVersionsResult><Name>evidence</Name><Prefix>logs/{A}</Prefix>"
+        f"<IsTruncated>false</IsTruncated>{version}</ListVersionsResult>"
+    )
+
+    def answer(request: Request) -> Reply:
+        lists = "versions" in request.query and listed is not None
+        return Reply(200, page.encode()) if lists else refusal(403, "AccessDenied")
+
+    with fake_s3(answer) as (endpoint, _):
+        asked = reader(endpoint)
+        for call in (asked.get, asked.head):
+            with pytest.raises(error, match=says):
+                call(A, V)
 
 
 def test_more_bytes_than_expected_are_not_read(bucket: Bucket) -> None:
