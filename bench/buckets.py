@@ -26,6 +26,7 @@ from bench.report import Row, median, turns
 from bench.setting import Setting
 from bench.workload import ORIGIN, SEAL_BYTES, Bench, Load
 from logstore.disk import Disk
+from logstore.formats.body import Body
 from logstore.formats.pins import ObjectPin
 from logstore.formats.policy import Policy
 from logstore.keys.holders import NoHolder
@@ -33,6 +34,7 @@ from logstore.keys.keystore import KeyStore
 from logstore.query.engine import Engine
 from logstore.s3.address import Address
 from logstore.s3.remote import Remote
+from logstore.storage import bucketblobs
 from logstore.storage.bucketblobs import BucketBlobs
 from logstore.storage.home import make_home, make_writer
 from logstore.storage.log import Log, Options
@@ -60,11 +62,14 @@ _QUESTION = (
     " GROUP BY response_model ORDER BY 2 DESC"
 )
 _MB = 1e6
+_NEVER = 2**60
 
 
 def rows(setting: Setting) -> Iterator[Row]:
     """Publishing, verifying and asking."""
-    load = Load(setting.sizes.batch * 2)
+    load = Load(
+        setting.sizes.batch
+    )  # what is put again and again must fit into the server's memory
     local = Bench(setting.folder())
     with local.create(auto_seal=SEAL_BYTES) as log:
         deque(log.append_many(load.prepared(), group=2048), maxlen=0)
@@ -75,6 +80,7 @@ def rows(setting: Setting) -> Iterator[Row]:
         yield from kept.publishing(setting.sizes.runs)
         kept.fill(load)
         yield from kept.verifying(setting.sizes.runs)
+        yield from kept.showing(setting.sizes.runs)
         yield from kept.asking(setting.sizes.runs)
 
 
@@ -94,6 +100,7 @@ class _BucketStore:
         ]
         self._size = sum(pin.size for pin in self._pins)
         self._policy = local.policy()
+        self._keys: KeyStore | None = None
 
     # -- publishing ---------------------------------------------------------------------------
 
@@ -143,7 +150,7 @@ class _BucketStore:
         options = Options(protect=False, auto_seal_bytes=SEAL_BYTES)
         kept = Retention(index_days=1, body_days=1, mode="COMPLIANCE")
         keys = KeyStore.create(self._home.with_name("bucket.keys"), NoHolder(), origin=ORIGIN)
-        self._policy = Policy((keys.signer().verifier(),))
+        self._policy, self._keys = Policy((keys.signer().verifier(),)), keys
         with Log.create(self._home, keys, retention=kept, options=options) as log:
             deque(log.append_many(load.prepared(), group=2048), maxlen=0)
             log.seal()
@@ -176,6 +183,35 @@ class _BucketStore:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             size = sum(pool.map(get, [each["Key"] for each in listed]))
         return size / (time.perf_counter() - start) / _MB
+
+    # -- one record ---------------------------------------------------------------------------
+
+    def showing(self, runs: int) -> Iterator[Row]:
+        """One record with its content on a machine that has nothing: in parts, and in wholes."""
+        fetched = {worth: self._show(worth)[1] for worth in (bucketblobs.WORTH_PARTS, _NEVER)}
+        parts, wholes = fetched.values()
+        what = "show one record, nothing in the cache"
+        yield Row(f"{what}: fetched", parts, "MB", "whole objects", wholes, "<= 0.25x")
+        parts, wholes = turns(
+            [lambda: self._show(bucketblobs.WORTH_PARTS)[0], lambda: self._show(_NEVER)[0]], runs
+        )
+        yield Row(what, parts, "ms", "whole objects", wholes, "<= 1x")
+
+    def _show(self, worth: int) -> tuple[float, float]:
+        """Milliseconds behind opening the log, and megabytes of answers."""
+        worth, bucketblobs.WORTH_PARTS = bucketblobs.WORTH_PARTS, worth
+        try:
+            reader = LogReader.open(self._elsewhere(), policy=self._policy, keys=self._keys)
+            pin = reader.pins[len(reader.pins) // 2]
+            fetched = _Fetched(cast("BucketBlobs", reader.blobs).bucket.client)
+            start = time.perf_counter()
+            [(_, _, body)] = reader.contents(pin.first + pin.count // 3, 1)
+            seconds = time.perf_counter() - start
+        finally:
+            bucketblobs.WORTH_PARTS = worth
+        if not isinstance(body, Body):
+            raise TypeError(body)
+        return seconds * 1e3, fetched.size / _MB
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -226,6 +262,17 @@ class _BucketStore:
 
     def _remote(self, prefix: str) -> Remote:
         return Remote(Address(self._bucket, prefix), self._server.endpoint_url)
+
+
+class _Fetched:
+    """Counts the bytes of objects that a client is sent."""
+
+    def __init__(self, client: Any) -> None:
+        self.size = 0
+        client.meta.events.register("after-call.s3.GetObject", self._count)
+
+    def _count(self, parsed: dict[str, Any], **_: object) -> None:
+        self.size += parsed["ContentLength"]
 
 
 @contextmanager

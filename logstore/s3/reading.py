@@ -38,10 +38,14 @@ class BucketReader:
     Args:
         remote: which, and how it is reached.
         client: boto3's client for it; made when None.
+
+    Attributes:
+        sends_ranges: no answer so far was the whole object where a part was asked for.
     """
 
     def __init__(self, remote: Remote, client: S3 | None = None) -> None:
         self.remote = remote
+        self.sends_ranges = True
         self.client: S3 = client if client is not None else connect(remote)
 
     @property
@@ -132,6 +136,8 @@ class BucketReader:
             with self._told_of(f"read {name}", name, version_id):
                 answer = self.client.get_object(**asked)
                 with _body(answer) as body:
+                    _check_version(answer, name, version_id)
+                    self.sends_ranges &= answer.get("ContentRange") is not None
                     _skip(body, _left_out(answer, start))
                     return _read(body, length)
         except StoreRefused as error:
@@ -235,6 +241,11 @@ def _of(head: Head, name: str, version_id: str) -> Head:
     if head.version_id != version_id:
         raise failures.nonsense(f"another version of {name} than was asked for")
     return head
+
+
+def _check_version(answer: Answer, name: str, version_id: str) -> None:
+    if str(answer.get("VersionId") or version_id) != version_id:
+        raise failures.nonsense(f"another version of {name} than was asked for")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -88,6 +88,15 @@ class Blobs(Protocol):
         Raises:
             FileNotFoundError: the store does not have it.
             StoreAway: the store can not be reached or refuses.
+        """
+        ...
+
+    def part(self, pin: ObjectPin) -> Callable[[int, int], bytes] | None:
+        """What gives so many bytes of a pinned object from some place on; they prove nothing.
+
+        None where the whole is to be read: it is here, or asking for parts is not worth it. The
+        function raises what `fetch` does, FileNotFoundError also where only its version is gone,
+        and FormatError where the store turns out to have no parts.
         """
         ...
 
@@ -200,6 +209,9 @@ class LocalBlobs:
     def fetch(self, pin: ObjectPin) -> Path:
         """See `Blobs.fetch`: it is here, or nowhere."""
         return self._place(pin.key)
+
+    def part(self, pin: ObjectPin) -> None:
+        """See `Blobs.part`: it is here."""
 
     def renew(self, pin: ObjectPin) -> bool:  # noqa: ARG002 - there is no other copy
         """See `Blobs.renew`: what is here is all there is."""

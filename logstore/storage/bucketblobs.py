@@ -17,13 +17,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logstore.disk import Disk, read_plain
-from logstore.errors import NotDurable, StoreAway, TamperingFound, UsageError
+from logstore.errors import FormatError, NotDurable, StoreAway, TamperingFound, UsageError
 from logstore.formats.pins import ObjectPin
 from logstore.s3.address import is_plain
 from logstore.s3.remote import Remote
@@ -34,6 +35,10 @@ from logstore.storage.home import read_writer
 if TYPE_CHECKING:
     from logstore.s3.bucket import Fetched
     from logstore.s3.versions import Version
+
+WORTH_PARTS = 2 * 2**20
+"""Bytes of an object from which parts of it are asked for: below, what that would save takes less
+time than the request more does."""
 
 _PAUSE_S = 15.0
 """For so long nobody in this process asks again for a listing that could not be had."""
@@ -223,6 +228,18 @@ class BucketBlobs:
         if fetched is None:
             raise FileNotFoundError(pin.key)
         return self.cache.keep(digest, fetched.data)
+
+    def part(self, pin: ObjectPin) -> Callable[[int, int], bytes] | None:
+        """See `Blobs.part`."""
+        small = pin.size < WORTH_PARTS or not pin.version or not self.bucket.sends_ranges
+        if small or self.path(pin).exists():
+            return None
+        return partial(self._part, pin)
+
+    def _part(self, pin: ObjectPin, start: int, length: int) -> bytes:
+        if not self.bucket.sends_ranges:  # each would be the whole object
+            raise FormatError(f"{pin.key} can not be had in parts")
+        return self.bucket.get_range(pin.key, pin.version, start, length)
 
     def renew(self, pin: ObjectPin) -> bool:
         """See `Blobs.renew`."""

@@ -74,6 +74,10 @@ class Content:
     ) -> dict[int, bytes | Unreadable]:
         if pin.body is None:
             return {}
+        wanted = range(low, high) if only is None else sorted(only.intersection(range(low, high)))
+        part = self._reader.ranged.bodies(pin, wanted, self._keys)
+        if part is not None:
+            return part
         context = BlockContext(self._reader.origin, pin.first, pin.count)
         with self._if_here(pin.body) as path:
             if path is None:

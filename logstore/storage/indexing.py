@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-ROW_GROUP = 16_384
+ROW_GROUP = 8_192
 """Rows per row group of an index object."""
 
 _SLICE = 1024  # leaves parsed at a time, so that they stay in the cache: 0.6x the time of 8192

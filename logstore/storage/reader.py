@@ -39,6 +39,7 @@ from logstore.storage.content import Content
 from logstore.storage.cosigned import CosignedShelf
 from logstore.storage.logfile import DAY_US, MAX_LOG_FILE, LogFile, parse_log_file
 from logstore.storage.proven import seal_or_stray
+from logstore.storage.rangedreads import RangedReads
 from logstore.storage.seal import Seal
 from logstore.storage.stores import open_blobs
 from logstore.storage.tail import Tail
@@ -65,6 +66,7 @@ class LogReader:
         tail: unsealed records.
         blobs: where its objects are.
         files: sealed objects, verified before use.
+        ranged: parts of those that are not here.
         cosigned: what witnesses said of this log.
     """
 
@@ -86,6 +88,7 @@ class LogReader:
         self._trust = Policy(tuple(key for key in policy.logs if key.name == origin))
         self.blobs = blobs or open_blobs(store, Disk(immutable=False))
         self.files = VerifiedFiles(self.blobs)
+        self.ranged = RangedReads(self)
         self.cosigned = CosignedShelf(self)
         self.tail = self._new_tail()
         self.refresh()
@@ -281,8 +284,11 @@ class LogReader:
         found: list[bytes] = []
         for pin in self.pins_in(first, end):
             low, high = max(first, pin.first) - pin.first, min(end, pin.end) - pin.first
-            with self.index(pin) as path:
-                found += leaves_in(path, low, high)
+            part = self.ranged.leaves(pin, low, high)
+            if part is None:
+                with self.index(pin) as path:
+                    part = leaves_in(path, low, high)
+            found += part
         tail = self.tail
         return found + tail.leaves[max(first - tail.first, 0) : max(end - tail.first, 0)]
 
@@ -299,6 +305,10 @@ class LogReader:
             if identifier.encode() in leaf and parse(leaf).id == identifier:
                 return self.tail.first + offset
         for pin in reversed(self.pins):
+            index = self.ranged.find(pin, identifier)
+            if index is not None:
+                return index
+        for pin in reversed(self.pins):  # only the whole column says that a record is not there
             with self.index(pin) as path:
                 found = pq.read_table(path, columns=["index"], filters=pc.field("id") == identifier)
             hit = found.column("index")

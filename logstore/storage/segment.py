@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _PART_BYTES = 4 * 2**20  # raw bytes of one body block; a busy person has several
-_BODY_ROW_GROUP = 8 * 2**20  # encrypted bytes per row group of a body object
+_BODY_ROW_GROUP = 2**20  # encrypted bytes per row group of a body object: what one record costs
 Owned = dict[tuple[str, ...], list[tuple[int, Content]]]
 """By the ids that open them: (index - first of the segment, nonce32 || content), ascending."""
 

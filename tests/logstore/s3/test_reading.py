@@ -103,13 +103,22 @@ def test_a_range_before_the_beginning_is_a_mistake(bucket: Bucket) -> None:
 def test_a_server_that_ignores_ranges_is_read_right(headers: dict[str, str], found: bytes) -> None:
     status = 206 if headers else 200
     with fake_s3(lambda _: Reply(status, b"evidence", headers)) as (endpoint, _):
-        assert reader(endpoint).get_range(A, V, 2, 5) == found
+        made = reader(endpoint)
+        assert made.get_range(A, V, 2, 5) == found
+        assert made.sends_ranges is bool(headers)
 
 
 @pytest.mark.parametrize("said", ["bytes 0-4/8", "bytes 3-6/8", "lines 2-6/8", "junk", "bytes */8"])
 def test_another_range_than_asked_for_is_refused(said: str) -> None:
     reply = Reply(206, b"evide", {"Content-Range": said})
     with fake_s3(lambda _: reply) as (endpoint, _), pytest.raises(StoreRefused, match="range"):
+        reader(endpoint).get_range(A, V, 2, 5)
+
+
+def test_a_range_of_another_version_is_refused() -> None:
+    headers = {"Content-Range": "bytes 2-6/8", "x-amz-version-id": "another"}
+    reply = Reply(206, b"evide", headers)
+    with fake_s3(lambda _: reply) as (endpoint, _), pytest.raises(StoreRefused, match="version"):
         reader(endpoint).get_range(A, V, 2, 5)
 
 
