@@ -146,6 +146,9 @@ def _keys(keys: Path) -> Iterator[Check]:
             "bad",
             "NONE: whoever copies the key store reads every content and can sign for the log",
         )
+    elif holder == "aws-kms":
+        says = "AWS KMS opens the key store: whoever has it and may use that key reads all"
+        yield Check("KMS key", "ok", says)
     else:
         yield Check("passphrase", "ok", f"the key store is sealed by: {holder}")
     yield _private("key store files", keys)

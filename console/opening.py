@@ -305,7 +305,8 @@ class OpenStore:
         reader = self.reader
         signed = reader.checkpoint.size
         witnessed = reader.cosigned.witnessed().size
-        return Extent(size=reader.size, signed=signed, sealed=reader.sealed, witnessed=witnessed)
+        away = reader.blobs.away is not None
+        return Extent(reader.size, signed, reader.sealed, witnessed, away)
 
     def standing(self) -> Standing:
         """How far records are protected, for presenters; says nothing of a verification."""

@@ -44,6 +44,7 @@ class Standing:
         signed: records under the newest signed checkpoint.
         sealed: records in sealed segments.
         witnessed: records under a witnessed checkpoint.
+        away: whether the bucket could not be asked the last time.
     """
 
     phase: Phase = "waiting"
@@ -55,6 +56,7 @@ class Standing:
     signed: int = 0
     sealed: int = 0
     witnessed: int = 0
+    away: bool = False
 
     def state(self, index: int) -> str:
         """The state a record has reached: durable, signed, sealed or witnessed."""
@@ -84,7 +86,8 @@ def summary(standing: Standing, *, brief: bool = False) -> Line:
         rest += f", {count(unsealed)} unsealed" if unsealed else ""
     elif not brief or standing.phase == "waiting":
         rest = f", {count(standing.size)} records"
-    return line((words, role), rest)
+    beside: tuple[tuple[str, Role], ...] = ((", bucket away", "warn"),) if standing.away else ()
+    return line((words, role), rest, *beside)
 
 
 def mark(index: int, standing: Standing) -> tuple[str, Role]:

@@ -74,12 +74,21 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far each protection reaches, in records from 0 (DESIGN section 4)."""
+    """How far each protection reaches, in records from 0 (DESIGN section 4).
+
+    Attributes:
+        size: records readable.
+        signed: of these, under a signed checkpoint.
+        sealed: of these, in sealed segments.
+        witnessed: of these, cosigned by the quorum of witnesses.
+        away: whether the bucket could not be asked, so this machine's copies were.
+    """
 
     size: int
     signed: int = 0
     sealed: int = 0
     witnessed: int = 0
+    away: bool = False
 
 
 class Session(Protocol):

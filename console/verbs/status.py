@@ -7,6 +7,7 @@ from pathlib import Path
 
 from console import diagnostics, output
 from console.opening import OpenStore
+from logstore.storage.home import read_remote, reads_only
 
 
 def run(args: argparse.Namespace) -> int:
@@ -18,12 +19,13 @@ def run(args: argparse.Namespace) -> int:
             ("origin", reader.origin),
             ("records", reader.size),
             ("sealed", reader.sealed),
-            ("unsealed", reader.size - reader.sealed),
+            ("unsealed", _unsealed(store, as_json=args.json)),
             ("segments", len(reader.pins)),
             ("signed to", checkpoint.size),
             ("witnessed to", reader.cosigned.witnessed().size),
             ("root", checkpoint.root.hex()),
             ("store", places.name),
+            *_answers(store),
             ("store bytes", _bytes_under(places.store)),
             ("keys", str(places.keys)),
             ("policy", str(places.policy)),
@@ -31,6 +33,20 @@ def run(args: argparse.Namespace) -> int:
         ]
         output.facts(facts, as_json=args.json)
     return diagnostics.OK
+
+
+def _unsealed(store: OpenStore, *, as_json: bool) -> object:
+    """Records that are not sealed, where that can be known: they lie with the writer alone."""
+    if reads_only(store.places.store):
+        return None if as_json else "not known here: on the writer's machine"
+    return store.reader.size - store.reader.sealed
+
+
+def _answers(store: OpenStore) -> list[tuple[str, object]]:
+    """Whether a bucket can be reached now; what is said otherwise comes from this machine."""
+    if read_remote(store.places.store) is None:
+        return []
+    return [("bucket answers", store.reader.blobs.away is None)]
 
 
 def _bytes_under(directory: Path) -> int:

@@ -6,7 +6,8 @@ What differs from boto3's own settings, and why:
   trailers and refuse every put over https (Ceph RGW 16.2: 411 MissingContentLength). Callers give
   their digests in headers instead.
 * Where the bucket is stands in `Remote` alone: ``AWS_ENDPOINT_URL`` and profiles can not send
-  evidence elsewhere. Credentials come from where boto3 looks for them.
+  evidence elsewhere. Credentials come from where boto3 looks for them, once more whenever the
+  server turns them down (`renewing`).
 * Retries are botocore's standard ones. Its adaptive mode adds waiting of its own on the client's
   side, which delays a writer that must not go on before its object is safe.
 """
@@ -19,6 +20,7 @@ from typing import Any, Protocol, cast
 from logstore.errors import StoreRefused
 from logstore.s3 import failures
 from logstore.s3.remote import Remote
+from logstore.s3.renewing import Renewing
 
 Answer = dict[str, Any]
 """What boto3 answers; nothing in it is believed before it was looked at."""
@@ -73,15 +75,18 @@ def connect(remote: Remote, patience: Patience | None = None) -> S3:
 
     if remote.ca_bundle is not None:
         _check_authorities(remote.ca_bundle)
-    with failures.told(f"reach {remote.address}"):
-        made = boto3.session.Session().client(
+
+    def client(session: Any) -> Any:
+        return session.client(
             "s3",
             endpoint_url=remote.endpoint_url,
             region_name=remote.region or (_DEFAULT_REGION if remote.endpoint_url else None),
             verify=remote.ca_bundle,
             config=_config(remote, patience or Patience()),
         )
-    return cast("S3", made)
+
+    with failures.told(f"reach {remote.address}"):
+        return cast("S3", Renewing(boto3.session.Session, client))
 
 
 def _check_authorities(path: str) -> None:

@@ -110,6 +110,21 @@ def absent(doing: str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, f"could not {doing}: it is not there")
 
 
+def has_expired(error: BaseException) -> bool:
+    """Whether a server turned credentials down because their time is over."""
+    return _REFUSALS.get(code_of(error)) == _EXPIRED
+
+
+def of_credentials(error: BaseException) -> bool:
+    """Whether other credentials could change what came of a call."""
+    from botocore.exceptions import NoCredentialsError
+
+    # A HEAD answer has no body, so its status is all there is: 400 for a token that has expired.
+    return isinstance(error, NoCredentialsError) or (
+        code_of(error) in {"400", *_REFUSALS} - {"NoSuchBucket"}
+    )
+
+
 def nonsense(what: str) -> StoreRefused:
     """The error for an answer that no S3 server gives."""
     return StoreRefused(

@@ -134,6 +134,15 @@ def settle_home(
     return there
 
 
+def reads_only(folder: Path) -> bool:
+    """Whether a directory is a bucket's home on a machine that only reads.
+
+    Raises:
+        FormatError: its files can not be read.
+    """
+    return read_remote(folder) is not None and read_writer(folder) is None
+
+
 def check_may_write(folder: Path) -> None:
     """See that a log may be written from a directory.
 

@@ -65,7 +65,9 @@ def made(desk: Desk, tmp_path: Path) -> Desk:
 def test_from_init_to_an_answer_and_a_verdict(made: Desk) -> None:
     code, out, _ = made.run("status", "--json")
     assert code == 0
-    assert json.loads(out)["store"] == made.address
+    told = json.loads(out)
+    assert (told["store"], told["bucket_answers"]) == (made.address, True)
+    assert told["unsealed"] == told["records"] - told["sealed"]
     code, out, _ = made.run("search", "answer 2", "--json")
     assert code == 0
     assert "answer 2" in out
@@ -80,6 +82,11 @@ def test_an_auditor_needs_the_address_and_the_policy(made: Desk, tmp_path: Path)
     code, out, _ = auditor.run("verify", made.address, "--policy", policy)
     assert code == 0, out
     assert "tail-elsewhere" in out
+    code, out, _ = auditor.run("status", "--policy", policy)
+    assert code == 0
+    assert "on the writer's machine" in out
+    told = json.loads(auditor.run("status", "--json", "--policy", policy)[1])
+    assert (told["unsealed"], told["bucket_answers"]) == (None, True)
     query = "select count(*) n from interactions"
     code, out, _ = auditor.run("sql", query, "--clear-only", "--json", "--policy", policy)
     assert (code, json.loads(out)["n"]) == (0, 3)

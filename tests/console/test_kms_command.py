@@ -34,6 +34,9 @@ def test_a_store_that_a_kms_key_opens_is_used_without_a_passphrase(
     found = aircon("search", "refund", "--json")
     assert (found.code, len(found.objects)) == (0, 1)
     assert aircon("verify", "--content").code == 0
+    checks = {row["check"]: row for row in aircon("doctor", "--json").objects}
+    assert checks["KMS key"]["state"] == "ok"
+    assert "passphrase" not in checks
 
 
 def test_commands_call_what_docs_iam_allows(

@@ -26,6 +26,9 @@ USERS = (
 """Beside the tests' own: the first may do everything in every bucket and give the others, who may
 do nothing yet, policies."""
 
+ROTATED = {"AWS_ACCESS_KEY_ID": "rotated", "AWS_SECRET_ACCESS_KEY": "secret-of-rotated"}
+"""A second key of the tests' own user, as there is one while keys are rotated."""
+
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph", "setpriv")
 
 _CONFIGURATION = """\
@@ -143,6 +146,9 @@ class _Cluster:
         daemons.enter_context(self._daemon("ceph-osd", "-i", "0"))
         gateway = daemons.enter_context(self._daemon("radosgw", "-n", "client.rgw"))
         self._make_user("tester", CREDENTIALS)
+        key, secret = ROTATED.values()
+        more = ["--key-type", "s3", "--access-key", key, "--secret", secret]
+        self._do("radosgw-admin", "key", "create", "--uid", "tester", *more)
         for name in USERS:
             is_first = ["--admin", "--caps", "user-policy=*"] if name == USERS[0] else []
             self._make_user(name, credentials_of(name), *is_first)

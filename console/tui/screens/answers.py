@@ -186,6 +186,7 @@ class AnswersScreen(CountsScreen):
                 signed=extent.signed,
                 sealed=extent.sealed,
                 witnessed=extent.witnessed,
+                away=extent.away,
             )
         )
         if message.turn != self._turn or message.found is None:

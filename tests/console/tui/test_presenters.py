@@ -69,6 +69,12 @@ def test_verified_is_said_only_of_what_a_checkpoint_covers():
     assert mark(9, Standing("tampering", checkpoint=10, size=15, sealed=10))[0] == "●"
 
 
+def test_a_bucket_that_does_not_answer_is_said_beside_the_verdict():
+    standing = Standing("verified", checkpoint=10, size=15, sealed=10, away=True)
+    words = "".join(span.text for span in summary(standing))
+    assert words.endswith(", 5 unsealed, bucket away")
+
+
 @given(st.text(min_size=1, max_size=60).filter(str.isprintable))
 def test_the_command_line_can_be_given_to_a_shell(text):
     said = shlex.split(command.search(Filter(text=text, kind="interaction")))
