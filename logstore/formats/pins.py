@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,6 +42,20 @@ class ObjectPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     version: str = ""
 
 
+class ObjectSpan(NamedTuple):
+    """An object and the records that it is about.
+
+    Attributes:
+        pin: the object.
+        first: index of the first record.
+        end: index behind the last.
+    """
+
+    pin: ObjectPin
+    first: int
+    end: int
+
+
 class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One sealed segment.
 
@@ -52,6 +67,8 @@ class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         body: the body object, or None when no record of the segment has a body.
         destroyed: `destroyed_digest` of the keys that records of this segment say were destroyed.
         supplements: `supplements_digest` of the supplements that records of this segment pin.
+        custody: `custody.custody_digest` of the records of this segment that place or release
+            holds or apply retention; left out where there are none.
     """
 
     first: int
@@ -61,6 +78,7 @@ class SegmentPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: ObjectPin | None = None
     destroyed: str = ""
     supplements: str = ""
+    custody: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def end(self) -> int:

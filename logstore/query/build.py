@@ -12,6 +12,7 @@ from logstore.disk import Disk, lock_file
 from logstore.formats.leaf import leaf_hash
 from logstore.query.batches import InProcess, InWorkers, processors
 from logstore.query.columns import records_schema
+from logstore.query.forgetting import LOCK, Ranges, fact
 from logstore.query.partfile import VERSION, PartWriter
 from logstore.query.parts import GROUP, PART_RECORDS, Part, merge_tail, split_runs
 from logstore.query.recordbatches import Batches, record_batches
@@ -27,14 +28,16 @@ FLUSH = 8 * GROUP
 WORTH_WORKERS = 20_000
 """Records from which worker processes pay for their start."""
 
-_LOCK = "build.lock"
-
 Progress = Callable[[int, int], None]
 """Called with records done and records to do; may raise to stop, which leaves whole parts only."""
 
 
 class Builder:
-    """Writes parts of one log into one directory."""
+    """Writes parts of one log into one directory.
+
+    Attributes:
+        removed: what retention has removed, as the parts that are built now know it.
+    """
 
     def __init__(
         self, reader: LogReader, directory: Path, key: bytes | None, progress: Progress
@@ -43,11 +46,12 @@ class Builder:
         self._directory = directory
         self._key = key
         self._progress = progress
+        self.removed: Ranges = {}
 
     @contextmanager
     def alone(self, *, wait: bool) -> Iterator[bool]:
         """Hold the builder's lock; False when another process has it and `wait` is false."""
-        lock = lock_file(self._directory / _LOCK, wait=wait)
+        lock = lock_file(self._directory / LOCK, wait=wait)
         try:
             yield lock is not None
         finally:
@@ -61,6 +65,7 @@ class Builder:
             "version": VERSION,
             "origin": self._reader.origin,
             "last_leaf": leaf_hash(last[0]).hex() if last else "",
+            **fact(part, self.removed),
         }
 
     def fill(self, missing: list[tuple[int, int]]) -> int:
@@ -107,7 +112,7 @@ class Builder:
 
     def sweep(self, used: list[Part]) -> None:
         """Remove half-written files and parts that are not in `used`; hold the lock."""
-        names = {part.file_name for part in used} | {_LOCK}
+        names = {part.file_name for part in used} | {LOCK}
         disk = Disk(immutable=False)
         for path in list(self._directory.iterdir()):
             if path.name not in names:

@@ -121,7 +121,10 @@ class Engine:
 
     def _take_in(self) -> int:
         size = self.tables.refresh()
-        self._links.refresh(size)
+        anew = isinstance(self.tables, WorkingCopy) and self.tables.rewritten
+        self._links.refresh(size, anew=anew)
+        if anew and self._calls is not None:
+            self._calls.forget()
         if isinstance(self.tables, WorkingCopy) and self.tables.built:
             self.report(AccessEvent("build", "working copy", rows=self.tables.built))
         return size

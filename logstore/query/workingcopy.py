@@ -18,6 +18,7 @@ from logstore.errors import CannotJudge
 from logstore.query.batches import InProcess
 from logstore.query.build import FLUSH, Builder, Progress
 from logstore.query.columns import records_types
+from logstore.query.forgetting import touched
 from logstore.query.lockdown import Protection
 from logstore.query.parts import GROUP, Part, gaps
 from logstore.query.partset import PartSet
@@ -40,6 +41,7 @@ class WorkingCopy:
         content: True: content columns are there.
         protection: how its files lie on disk.
         built: records decrypted into files by the last `refresh`.
+        rewritten: whether it took records away, so that what was made of them is out of date.
     """
 
     content = True
@@ -73,11 +75,13 @@ class WorkingCopy:
         self._directory = directory
         self._connection = connection
         self._builder = Builder(reader, directory, key, progress or (lambda _done, _total: None))
+        self._builder.removed = reader.removed()
         self._set = PartSet(directory, key, connection, self._builder.facts)
         self._tail = TailTable(connection, records_types(), 0)
         self._unused: list[str] = []
         self._old_tails: list[TailTable] = []
         self.built = 0
+        self.rewritten = False
         self._publish()
 
     @property
@@ -113,6 +117,7 @@ class WorkingCopy:
         Raises:
             TamperingFound: the evidence does not hold; nothing of it is used.
         """
+        self.rewritten = self._forget_removed()
         self._let_go()
         self._take()
         self.built = 0
@@ -127,6 +132,16 @@ class WorkingCopy:
         if self._tail.end - self._tail.begin >= FLUSH:
             self._flush()
         return self.size
+
+    def _forget_removed(self) -> bool:
+        """Let go of content that retention has removed since the last look."""
+        now, before = self._reader.removed(), self._builder.removed
+        fresh = [span for name, span in now.items() if name not in before]
+        if not fresh:
+            return False
+        self._builder.removed = now
+        self._discard([part for part in self._set.on_disk() if touched(part, fresh)])
+        return True
 
     def rebuild(self, period: str) -> list[Part]:
         """Write every part of a period, and what is in memory, anew; returns the parts replaced.
@@ -147,6 +162,13 @@ class WorkingCopy:
             self._flush()
 
     def _rebuild(self, old: list[Part]) -> list[Part]:
+        self._discard(old)
+        self.refresh()
+        self._let_go()
+        return old
+
+    def _discard(self, old: list[Part]) -> None:
+        """Remove parts, and forget what is in memory; a refresh builds them anew."""
         disk = Disk(immutable=False)
         self._let_go()
         with self._builder.alone(wait=True):
@@ -156,9 +178,6 @@ class WorkingCopy:
             for part in old:
                 disk.remove(self._directory / part.file_name, shred=not self.protection.encrypted)
         self._restart_tail(keep=False)
-        self.refresh()
-        self._let_go()
-        return old
 
     def _holes(self) -> list[tuple[int, int]]:
         """What has to become parts: gaps between parts, and a long end."""

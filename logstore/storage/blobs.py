@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from logstore.disk import AlreadyThere, Disk, open_plain, read_plain
+from logstore.disk import AlreadyThere, Disk, open_plain, read_plain, set_immutable
 from logstore.errors import StoreAway, TamperingFound
 from logstore.formats.pins import ObjectPin
 
@@ -128,6 +128,33 @@ class Blobs(Protocol):
         """
         ...
 
+    def guard(self, pin: ObjectPin, *, held: bool, until_us: int = 0) -> None:
+        """Place or lift an object's legal hold, where the store has such; repeats safely.
+
+        Args:
+            pin: the object.
+            held: whether it is held from now on.
+            until_us: before a hold is lifted, lock it until then at least; microseconds since
+                1970 UTC.
+
+        Raises:
+            TamperingFound: it is not there.
+            StoreAway: the store can not be reached or refuses.
+        """
+        ...
+
+    def remove(self, pin: ObjectPin) -> str:
+        """Remove an object for good, here and there. Repeats safely.
+
+        Returns:
+            Why it is still there; empty when it is gone.
+
+        Raises:
+            NotDurable: the file system refuses.
+            StoreAway: the store can not be reached.
+        """
+        ...
+
     def sweep(self) -> None:
         """Remove what a crash left half-written on this machine; by the writer, when it opens."""
         ...
@@ -241,6 +268,17 @@ class LocalBlobs:
 
     def version(self, pin: ObjectPin) -> str:  # noqa: ARG002 - files have none
         """See `Blobs.version`."""
+        return ""
+
+    def guard(self, pin: ObjectPin, *, held: bool, until_us: int = 0) -> None:
+        """See `Blobs.guard`: a directory has no holds but those on the log."""
+
+    def remove(self, pin: ObjectPin) -> str:
+        """See `Blobs.remove`."""
+        path = self._place(pin.key)
+        with contextlib.suppress(OSError):  # then the removal says what is in its way
+            set_immutable(path, on=False)
+        self._disk.remove(path)
         return ""
 
     def sweep(self) -> None:

@@ -24,13 +24,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logstore.disk import Disk, read_plain
-from logstore.errors import FormatError, NotDurable, StoreAway, TamperingFound, UsageError
+from logstore.errors import (
+    FormatError,
+    NotDurable,
+    StoreAway,
+    StoreRefused,
+    TamperingFound,
+    UsageError,
+)
 from logstore.formats.pins import ObjectPin
 from logstore.s3.address import is_plain
 from logstore.s3.remote import Remote
 from logstore.storage.blobs import MAX_READ
 from logstore.storage.cache import Cache
-from logstore.storage.home import read_writer
+from logstore.storage.home import WriterFile, read_writer
 
 if TYPE_CHECKING:
     from logstore.s3.bucket import Fetched
@@ -126,15 +133,18 @@ class BucketBlobs:
     ) -> Version:
         from logstore.s3.bucket import Lock, NameTaken
 
-        if self._writer is None:
-            raise UsageError(f"this machine only reads {self.bucket.address}")
-        lock = Lock(self._writer.mode, retain_until_us)
+        lock = Lock(self._writing().mode, retain_until_us)
         try:
             return self.bucket.put(key, data, lock=lock, sha256=sha256)
         except NameTaken:
             if first:
                 raise
         return self.bucket.put_over(key, data, lock=lock)
+
+    def _writing(self) -> WriterFile:
+        if self._writer is None:
+            raise UsageError(f"this machine only reads {self.bucket.address}")
+        return self._writer
 
     # -- small objects ------------------------------------------------------------------------
 
@@ -275,6 +285,36 @@ class BucketBlobs:
             kept="What it holds is still in the write-ahead files of this machine.",
             todo="Run `aircon verify` and find out who may delete versions.",
         )
+
+    def guard(self, pin: ObjectPin, *, held: bool, until_us: int = 0) -> None:
+        """See `Blobs.guard`."""
+        version_id = pin.version or self.version(pin)
+        try:
+            self._guard(pin.key, version_id, held=held, until_us=until_us)
+        except FileNotFoundError:  # removed by somebody, or put anew after a lost answer
+            self._guard(pin.key, self.version(pin), held=held, until_us=until_us)
+
+    def _guard(self, key: str, version_id: str, *, held: bool, until_us: int) -> None:
+        from logstore.s3.bucket import Lock
+
+        if until_us:
+            lock = Lock(self._writing().mode, until_us)
+            self.bucket.extend_retention(key, version_id, lock)
+        self.bucket.set_legal_hold(key, version_id, on=held)
+
+    def remove(self, pin: ObjectPin) -> str:
+        """See `Blobs.remove`: every version and delete marker that lies under its name."""
+        self._writing()
+        refused = "another version of it was put there"
+        for entry in list(self.bucket.versions(pin.key)):
+            if entry.name == pin.key:
+                try:
+                    self.bucket.delete_version(pin.key, entry.version_id)
+                except StoreRefused as error:  # locked or held, or we may not: it stays
+                    refused = error.what
+        self.cache.drop(_digest(pin))
+        still = bool(self.bucket.history(pin.key)) and self.pinned(pin) is not None
+        return refused if still else ""
 
     def present(self, pin: ObjectPin) -> bool:
         """See `Blobs.present`: here, or in the bucket."""

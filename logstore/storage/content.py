@@ -41,6 +41,7 @@ class Content:
     def __init__(self, reader: LogReader, keys: KeyStore) -> None:
         self._reader = reader
         self._keys = keys
+        self._gone = reader.custody().gone
 
     def parts(
         self, first: int, end: int, only: frozenset[int] | None = None
@@ -87,7 +88,9 @@ class Content:
 
     def _if_here(self, pin: ObjectPin) -> AbstractContextManager[Path | None]:
         files = self._reader.files
-        return files.opened(pin) if files.present(pin) else nullcontext()
+        if pin.key in self._gone or not files.present(pin):
+            return nullcontext()
+        return files.opened(pin)
 
     def _opened(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from logstore.formats.columns import schema, table
+from logstore.formats.custody import CustodyEvent, events_among
 from logstore.formats.leaf import Leaf, parse_all
 from logstore.formats.pins import SupplementPin, supplements_among
 
@@ -33,6 +34,7 @@ class ClearPart:
         keys: of each record the ids that open its body, or None where it has none.
         destroyed: ids of keys that records say were destroyed.
         supplements: supplements that records pin.
+        custody: records of holds and retention.
     """
 
     first: int = -1
@@ -40,6 +42,7 @@ class ClearPart:
     keys: list[tuple[str, ...] | None] = field(default_factory=list)
     destroyed: list[str] = field(default_factory=list)
     supplements: list[SupplementPin] = field(default_factory=list)
+    custody: list[CustodyEvent] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -55,6 +58,7 @@ class ClearPart:
         self.keys += [None if leaf.body is None else tuple(leaf.body.keys) for leaf in leaves]
         self.destroyed += [str(leaf.clear["key"]) for leaf in leaves if leaf.kind == _DESTROYED]
         self.supplements += supplements_among(leaves)
+        self.custody += events_among(leaves)
 
 
 class IndexBuilder:

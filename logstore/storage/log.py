@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -20,19 +19,18 @@ from typing import Self
 from logstore.disk import Disk
 from logstore.errors import NotDurable, NotFound, StoreAway, UsageError
 from logstore.formats.leaf import parse
-from logstore.formats.pins import KIND, SegmentPin, SupplementPin
-from logstore.formats.policy import Policy
+from logstore.formats.pins import SegmentPin, SupplementPin
 from logstore.formats.record import Receipt, Record, Refusal
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
 from logstore.storage.clock import Clock
 from logstore.storage.commits import Committer
+from logstore.storage.custodian import Custodian
 from logstore.storage.encoding import GroupEncoder
-from logstore.storage.fence import open_fence
 from logstore.storage.flights import Flights
-from logstore.storage.home import check_may_write, read_writer
+from logstore.storage.home import check_may_write
 from logstore.storage.keepup import BackgroundSealing, Sealable
-from logstore.storage.lease import Lease, sealing_alone
+from logstore.storage.lease import Lease
 from logstore.storage.logfile import (
     DAY_US,
     LOG_FORMAT,
@@ -43,18 +41,15 @@ from logstore.storage.logfile import (
     from_clear,
     parse_log_file,
 )
-from logstore.storage.opened import opened
 from logstore.storage.options import SEAL_BYTES, Options
 from logstore.storage.portions import MAX_BATCH_BYTES, MAX_GROUP, content_size
-from logstore.storage.reader import LogReader
-from logstore.storage.sealing import Intent, SealingContext, SegmentSealer, sealed_record
+from logstore.storage.sealingruns import SealingRuns
 from logstore.storage.stores import Means
-from logstore.storage.supplements import Owner, SupplementMaker, Survivor
-from logstore.storage.tally import Progress, Tally
+from logstore.storage.supplements import Owner, Survivor
+from logstore.storage.tally import Progress
 from logstore.storage.tasks import TaskDoor
-from logstore.storage.unsealed import Unsealed
-from logstore.storage.wal import groups_of, read_wal, wal_files
-from logstore.storage.writerstate import OldWal, WriterState
+from logstore.storage.wal import read_wal, wal_files
+from logstore.storage.writerstate import WriterState
 
 _WORTH_SEALING = 2**20  # not even the pins of earlier seals alone would fill so much
 
@@ -80,14 +75,9 @@ class Log:
         self.description = description
         self.keys = keys
         self._options, self._disk, clock = means.options, means.disk, means.clock
-        blobs = self._blobs = means.blobs
+        self._blobs = means.blobs
         self._directory = store / layout.wal_directory(self.origin)
-        fence = open_fence(self.origin, keys.signer(), blobs, read_writer(store))
-        self._state = WriterState(self.origin, store, keys, blobs, self._disk)
-        context = SealingContext(self.origin, description.retention, self._directory / "staging")
-        self._sealer = SegmentSealer(context, keys, blobs, fence, self._disk)
-        self._supplements = SupplementMaker(context, keys, blobs, self._disk, clock)
-        self._unsealed = Unsealed(self._directory, self.origin)
+        self._state = WriterState(self.origin, store, keys, means.blobs, self._disk)
         lease = Lease(
             self._directory / "writer.lock",
             self._state.refresh,
@@ -96,6 +86,7 @@ class Log:
         self._committer = Committer(
             GroupEncoder(self.origin, keys, clock), self._state, lease, keys
         )
+        self._sealing = SealingRuns(store, description, keys, means, self._state, self._committer)
         self._flights = Flights(self._committer, self._make_ready)
         self._tasks = TaskDoor(self._committer, self._make_ready)
         state = self._state
@@ -104,7 +95,7 @@ class Log:
             lambda: len(state.waiting),
             lambda: shutil.disk_usage(self._directory).free,
             self._rotate,
-            lambda progress: self._seal(rotate=False, most=1, progress=progress),
+            lambda progress: self._sealing.run(rotate=False, most=1, progress=progress),
         )
         self._background = BackgroundSealing(sealable, self._options.auto_seal_bytes)
         self._closed = False
@@ -212,14 +203,10 @@ class Log:
     def _recover(self, progress: Progress | None) -> None:
         with self._committer as state:
             cut, waiting = state.cut, bool(state.waiting)
-            self._blobs.sweep()
-            self._disk.sweep(self._directory / "staging")
-            self._sealer.discard_except({old.first for old in state.waiting})
+            self._sealing.recover(state)
         if cut:
             self._committer.commit([])
-        with sealing_alone(self._directory, wait=False) as alone:
-            if alone:
-                self._settle()
+        self._sealing.settle_if_alone()
         if waiting:
             with contextlib.suppress(StoreAway):
                 self.seal(rotate=False, progress=progress)
@@ -315,26 +302,12 @@ class Log:
             Fenced: another writer seals the same log; nothing of this one was published.
         """
         try:
-            made = self._seal(rotate=rotate, most=most, progress=progress)
+            made = self._sealing.run(rotate=rotate, most=most, progress=progress)
         except StoreAway as error:
             self._background.put_off(error)
             raise
         self._background.away = None
         return made
-
-    def _seal(
-        self, *, rotate: bool, most: int | None, progress: Progress | None
-    ) -> list[SegmentPin]:
-        with sealing_alone(self._directory):
-            self._settle()
-            with self._committer as state:
-                if rotate and self._worth_sealing(state):
-                    state.rotate()
-                ends = [*(old.first for old in state.waiting[1:]), state.wal.first]
-                waiting = state.waiting[:most]
-            total = ends[len(waiting) - 1] - waiting[0].first if waiting else 0
-            tally = Tally(total, progress)
-            return [self._seal_one(old, tally) for old in waiting]
 
     def _rotate(self, size: int) -> None:
         """Let the write-ahead file wait for its sealing if it has that many bytes."""
@@ -354,43 +327,12 @@ class Log:
             KeyDestroyed: an owner's keys were destroyed; nothing was written.
             NotDurable: the log refuses further work until reopened.
         """
-        policy = Policy((self.keys.signer().verifier(),))
-        with sealing_alone(self._directory):
-            self._settle()
-            reader = LogReader(self._store, self.origin, policy, None, self._blobs)
-            return self._supplements.make(survivors, reader, self._committer)
+        return self._sealing.supplement(survivors)
 
-    def _settle(self) -> None:
-        """Finish supplements that a crash left half-made; the seal lock is held."""
-        if self._supplements.left():
-            with self._committer:  # nothing in flight: a pin is either on the log or never will be
-                pinned = self._unsealed.supplements()
-            self._supplements.settle(pinned)
-
-    def _worth_sealing(self, state: WriterState) -> bool:
-        if state.wal.offset > _WORTH_SEALING:
-            return True
-        groups = groups_of(state.wal.path, self.origin)
-        leaves = (leaf for group in groups for leaf in group.leaves)
-        return any(parse(leaf).kind != KIND for leaf in leaves)
-
-    def _seal_one(self, old: OldWal, tally: Tally) -> SegmentPin:
-        began = time.monotonic()
-        intent = self._sealer.staged(old.first)
-        if intent is None:
-            with contextlib.closing(opened(old.path, self._state.opener(old))) as portions:
-                intent = self._sealer.stage(portions, old.before.frontier, tally)
-        intent = self._sealer.publish(intent)
-        index = self._unsealed.pinned_at(intent.pin)
-        if index is None:
-            index = self.append_sealed(intent)
-        self._sealer.publish_seal(intent, self._unsealed.following(intent.pin.end, index))
-        self._sealer.discard(old.first)
-        with self._committer as state:
-            state.discard(old)
-        tally.sealed(intent.pin.count)
-        self._options.on_sealed(intent.pin, time.monotonic() - began)
-        return intent.pin
+    @property
+    def custodian(self) -> Custodian:
+        """Places and releases legal holds; removes what has outlived its retention."""
+        return self._sealing.custodian
 
     @property
     def away(self) -> StoreAway | None:
@@ -401,10 +343,6 @@ class Log:
     def waiting(self) -> int:
         """Write-ahead files that wait to be sealed, as this process knows."""
         return len(self._state.waiting)
-
-    def append_sealed(self, intent: Intent) -> int:
-        """Pin a published segment on the log; returns the record's index."""
-        return _receipt(self._committer.commit([sealed_record(intent.pin)])[0]).index
 
     def _make_ready(self) -> None:
         """Before anything new is stored: is the log open, and does sealing keep up?

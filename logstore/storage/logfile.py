@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from logstore.errors import FormatError, UsageError
+from logstore.formats.custody import MOST_DAYS
 from logstore.storage.layout import STORE_FORMAT
 
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~-]+)*")
@@ -86,9 +87,6 @@ LOG_FORMAT = "aircon-log/1"
 LEAST_DAYS = 184
 """Days of the longest six months: deployers and providers of high-risk AI systems keep the logs
 that those generate for at least six months (Regulation (EU) 2024/1689, Articles 19 and 26(6))."""
-
-MOST_DAYS = 36_500
-"""Days that an object can be locked for at most (Amazon S3: 100 years)."""
 
 
 def check_retention(retention: Retention, *, short: bool) -> Retention:

@@ -49,6 +49,52 @@ def seal_or_stray(
     return None
 
 
+class ProvenSeals:
+    """The seals of one log, each read and proven once.
+
+    Args:
+        blobs: where they are.
+        origin: the log.
+        trust: whose signature proves one.
+    """
+
+    def __init__(self, blobs: Blobs, origin: str, trust: Policy) -> None:
+        self._blobs = blobs
+        self._origin = origin
+        self._trust = trust
+        self._known: dict[str, tuple[Seal, SegmentPin]] = {}
+
+    def all(self) -> list[tuple[Seal, SegmentPin]]:
+        """Every seal there is now with what it pins, oldest first.
+
+        Raises:
+            TamperingFound: one is missing, or is none.
+            FormatError: likewise.
+        """
+        keys = self._blobs.keys(layout.seal_prefix(self._origin))
+        found = [self._proven(key) for key in keys if layout.seal_range(key)]
+        seals = sorted((each for each in found if each is not None), key=_first)
+        at = 0
+        for seal, _ in seals:
+            if seal.first != at:
+                raise TamperingFound(f"the seal of the segment from record {at} is missing")
+            at = seal.end
+        return seals
+
+    def _proven(self, key: str) -> tuple[Seal, SegmentPin] | None:
+        """One seal; None for a stray."""
+        if key not in self._known:
+            found = seal_or_stray(self._blobs, key, self._trust, self._origin)
+            if found is None:
+                return None
+            self._known[key] = found
+        return self._known[key]
+
+
+def _first(found: tuple[Seal, SegmentPin]) -> int:
+    return found[0].first
+
+
 def _judge(key: str, data: bytes, trust: Policy, origin: str) -> tuple[Seal, SegmentPin]:
     seal = parse_seal(data)
     pin = check_seal(seal, trust, origin)

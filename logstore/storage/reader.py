@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from logstore.disk import Disk
-from logstore.errors import CannotJudge, FormatError, NotFound, TamperingFound
+from logstore.errors import CannotJudge, NotFound, TamperingFound
 from logstore.formats.body import Body
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.columns import schema, table
+from logstore.formats.custody import Custody, CustodyEvent, fold
 from logstore.formats.leaf import Leaf, parse
 from logstore.formats.merkle import EMPTY_ROOT, Frontier
-from logstore.formats.pins import SegmentPin, SupplementPin
+from logstore.formats.pins import ObjectSpan, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
 from logstore.storage import layout
@@ -37,7 +38,8 @@ from logstore.storage.blobs import Blobs
 from logstore.storage.bodies import Opened, Unreadable, parsed
 from logstore.storage.content import Content
 from logstore.storage.cosigned import CosignedShelf
-from logstore.storage.logfile import DAY_US, MAX_LOG_FILE, LogFile, parse_log_file
+from logstore.storage.logfile import DAY_US, parse_log_file
+from logstore.storage.loglist import log_files
 from logstore.storage.proven import seal_or_stray
 from logstore.storage.rangedreads import RangedReads
 from logstore.storage.seal import Seal
@@ -85,6 +87,7 @@ class LogReader:
         self.pins: list[SegmentPin] = []
         self.seals: list[Seal] = []
         self._supplements: list[SupplementPin] = []  # that seals list
+        self._custody: list[CustodyEvent] = []  # likewise
         self._trust = Policy(tuple(key for key in policy.logs if key.name == origin))
         self.blobs = blobs or open_blobs(store, Disk(immutable=False))
         self.files = VerifiedFiles(self.blobs)
@@ -240,6 +243,7 @@ class LogReader:
         self.seals.append(found[0])
         self.pins.append(found[1])
         self._supplements += found[0].supplements
+        self._custody += found[0].custody or []
         return True
 
     def _check_end(self, later: Iterable[str]) -> None:
@@ -325,6 +329,21 @@ class LogReader:
         """Supplements that sealed and unsealed records pin, oldest first."""
         return self._supplements + self.tail.supplements()
 
+    def bodies(self) -> list[ObjectSpan]:
+        """Body objects and supplements, removed or not."""
+        sealed = [ObjectSpan(p.body, p.first, p.end) for p in self.pins if p.body is not None]
+        return sealed + [ObjectSpan(p.body, p.first, p.end) for p in self.supplements()]
+
+    def custody(self) -> Custody:
+        """What is under legal hold, and what retention removed."""
+        return fold(self._custody + self.tail.custody())
+
+    def removed(self) -> dict[str, tuple[int, int]]:
+        """Body objects that retention removed, with (first, end) of the records concerned."""
+        gone = self.custody().gone
+        bodies = self.bodies() if gone else []
+        return {pin.key: (first, end) for pin, first, end in bodies if pin.key in gone}
+
     # -- content ------------------------------------------------------------------------------
 
     def contents(self, first: int, count: int) -> Iterator[tuple[int, Leaf, Body | Unreadable]]:
@@ -375,30 +394,6 @@ class LogReader:
                 "content needs the key store", todo="Give the passphrase; see `aircon --help`."
             )
         return Content(self, self.keys)
-
-
-def log_files(blobs: Blobs) -> list[LogFile]:
-    """Descriptions of every log in a store, sorted by origin."""
-    names = [key for key in blobs.keys("log/") if layout.is_log_file(key)]
-    found = (_log_file(blobs, key) for key in names)
-    return sorted((log for log in found if log is not None), key=lambda log: log.origin)
-
-
-def _log_file(blobs: Blobs, key: str) -> LogFile | None:
-    """A log's description; None for what somebody else has put where one could be."""
-    try:
-        found = _parsed(key, blobs.read(key))
-    except FormatError:
-        if not blobs.shared:
-            raise
-        return None
-    return None if blobs.shared and layout.log_file(found.origin) != key else found
-
-
-def _parsed(key: str, data: bytes) -> LogFile:
-    if len(data) > MAX_LOG_FILE:
-        raise FormatError(f"{key} is larger than any log's description")
-    return parse_log_file(data)
 
 
 def leaves_in(path: Path, low: int, high: int) -> list[bytes]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from logstore.errors import FormatError, TamperingFound
+from logstore.formats.custody import CustodyEvent, custody_digest
 from logstore.formats.leaf import Leaf, leaf_hash, parse
 from logstore.formats.merkle import Frontier
 from logstore.formats.pins import (
@@ -40,6 +41,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         blocks: roots of the blocks of `edge.BLOCK` leaves that become whole in this segment.
         destroyed: ids of keys that records of this segment say were destroyed.
         supplements: pins in ``supplement.sealed`` records of this segment.
+        custody: its records of holds and retention; left out where there are none.
     """
 
     format: str
@@ -51,6 +53,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocks: list[bytes]
     destroyed: list[str]
     supplements: list[SupplementPin]
+    custody: list[CustodyEvent] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def end(self) -> int:
@@ -71,7 +74,8 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def lists_fit(self, pin: SegmentPin) -> bool:
         """Whether the lists are those that the signed pin binds."""
         bound = (destroyed_digest(self.destroyed), supplements_digest(self.supplements))
-        return bound == (pin.destroyed, pin.supplements)
+        held = custody_digest(self.custody or [])
+        return (*bound, held) == (pin.destroyed, pin.supplements, pin.custody or "")
 
     def encode(self) -> bytes:
         """The object's bytes."""
@@ -125,7 +129,7 @@ def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
         raise TamperingFound(f"the seal of segment {seal.first} contradicts its own record")
     if not seal.lists_fit(pin):
         raise TamperingFound(
-            f"the seal of segment {seal.first} lists other destroyed keys or supplements"
+            f"the seal of segment {seal.first} lists other destroyed keys, supplements or holds"
         )
     if seal.edge().root() != head.root:
         raise TamperingFound(f"the seal of segment {seal.first} carries the edge of another tree")

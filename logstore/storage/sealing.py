@@ -19,6 +19,7 @@ from logstore.disk import Disk, read_plain
 from logstore.errors import AirconError, FormatError, KeyDestroyed, TamperingFound
 from logstore.formats.blocks import BlockContext
 from logstore.formats.checkpoint import Checkpoint, sign_checkpoint
+from logstore.formats.custody import CustodyEvent, custody_digest
 from logstore.formats.group import Content
 from logstore.formats.leaf import leaf_hashes
 from logstore.formats.merkle import Frontier
@@ -59,6 +60,7 @@ class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         blocks: see `Seal.blocks`.
         destroyed: see `Seal.destroyed`.
         supplements: see `Seal.supplements`.
+        custody: see `Seal.custody`.
     """
 
     pin: SegmentPin
@@ -66,6 +68,7 @@ class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocks: list[bytes]
     destroyed: list[str]
     supplements: list[SupplementPin]
+    custody: list[CustodyEvent] | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +165,13 @@ class SegmentSealer:
                 root=after.root(),
                 destroyed=destroyed_digest(destroyed),
                 supplements=supplements_digest(part.supplements),
+                custody=custody_digest(part.custody) or msgspec.UNSET,
             ),
             after.to_bytes(),
             edge.block_roots(before, hashes),
             destroyed,
             part.supplements,
+            part.custody or msgspec.UNSET,
         )
         data = msgspec.json.encode(intent)
         folder = self._folder(pin.first)
@@ -197,8 +202,8 @@ class SegmentSealer:
     def _publish(self, staged: Sequence[tuple[ObjectPin, Path]]) -> list[str]:
         return self._blobs.publish_all(staged) if staged else []
 
-    def publish_seal(self, intent: Intent, following: Following) -> None:
-        """Publish the seal.
+    def publish_seal(self, intent: Intent, following: Following) -> Seal:
+        """Publish the seal and return it.
 
         Args:
             intent: the segment.
@@ -220,12 +225,14 @@ class SegmentSealer:
             intent.blocks,
             intent.destroyed,
             intent.supplements,
+            intent.custody,
         )
         data = self._published(key, pin) or seal.encode()
         folder = self._folder(pin.first)
         self._disk.make_directory(folder, 0o700)
         until = pin.index.retain_until_us
         self._blobs.publish(key, self._disk.stage(folder / "seal", data), until)
+        return parse_seal(data)
 
     def _published(self, key: str, pin: SegmentPin) -> bytes | None:
         """The seal as published before a crash; its checkpoint may be an earlier, as good one."""

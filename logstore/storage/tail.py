@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from logstore.disk import Disk, settled
 from logstore.errors import CannotJudge, KeyUnavailable, TamperingFound
 from logstore.formats.checkpoint import Checkpoint
+from logstore.formats.custody import CustodyEvent, events_among, mentions
 from logstore.formats.group import Group, Sealer
 from logstore.formats.leaf import leaf_hashes, parse
 from logstore.formats.merkle import Frontier
@@ -49,6 +50,7 @@ class Tail:
         self._path: Path | None = None
         self._offset = 0
         self._supplements: list[SupplementPin] = []
+        self._custody: list[CustodyEvent] = []
         self._searched = 0
 
     @property
@@ -108,10 +110,21 @@ class Tail:
 
     def supplements(self) -> list[SupplementPin]:
         """Supplements that these records pin, oldest first."""
-        fresh = [leaf for leaf in self.leaves[self._searched :] if _SUPPLEMENT_MARK in leaf]
-        self._supplements += supplements_among(map(parse, fresh))
-        self._searched = len(self.leaves)
+        self._search()
         return self._supplements
+
+    def custody(self) -> list[CustodyEvent]:
+        """Holds and retention among these records, oldest first."""
+        self._search()
+        return self._custody
+
+    def _search(self) -> None:
+        for raw in self.leaves[self._searched :]:
+            if _SUPPLEMENT_MARK in raw or mentions(raw):
+                leaves = [parse(raw)]
+                self._supplements += supplements_among(leaves)
+                self._custody += events_among(leaves)
+        self._searched = len(self.leaves)
 
     def bodies(
         self, first: int, end: int, keys: KeyStore, only: frozenset[int] | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logstore.errors import TamperingFound
+from logstore.formats.custody import CustodyEvent, events_among, mentions
 from logstore.formats.group import Group
 from logstore.formats.leaf import Leaf, leaf_hashes, parse
 from logstore.formats.pins import (
@@ -67,6 +68,11 @@ class Unsealed:
     def supplements(self) -> list[SupplementPin]:
         """Supplements that unsealed records pin, oldest first."""
         return supplements_among(self._of_kind(SUPPLEMENT, 0))
+
+    def custody(self, first: int) -> list[CustodyEvent]:
+        """Records of holds and retention in write-ahead files that begin at `first` or later."""
+        raw = (leaf for group in self._groups(first) for leaf in group.leaves if mentions(leaf))
+        return events_among(map(parse, raw))
 
     def following(self, end: int, index: int) -> Following:
         """What follows a segment, up to the first signed checkpoint that covers record `index`.

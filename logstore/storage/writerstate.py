@@ -32,7 +32,7 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage import layout, together
 from logstore.storage.blobs import Blobs
 from logstore.storage.encoding import ChainState
-from logstore.storage.proven import seal_or_stray
+from logstore.storage.proven import ProvenSeals
 from logstore.storage.reader import LogReader, leaves_in
 from logstore.storage.seal import Seal
 from logstore.storage.treeproofs import root_at
@@ -66,6 +66,7 @@ class WriterState:
         sealer: encrypts bodies for it.
         waiting: older write-ahead files, oldest first.
         cut: bytes of torn tail cut on loading and not yet recorded.
+        seals: those of the log; may be asked without the lease.
     """
 
     wal: WalWriter
@@ -83,8 +84,7 @@ class WriterState:
         self._disk = disk
         self._wal_start = self.chain
         self._open = False
-        self._proven: dict[str, Seal] = {}
-        self._pins: dict[int, SegmentPin] = {}  # of the seals that are proven, by first record
+        self.seals = ProvenSeals(blobs, origin, Policy((keys.signer().verifier(),)))
 
     # -- loading ------------------------------------------------------------------------------
 
@@ -112,10 +112,12 @@ class WriterState:
         """
         self.close()
         self._keys.tidy()
-        seals = self._seals()
+        proven = self.seals.all()
+        seals = [seal for seal, _ in proven]
         chain = self._sealed_state(seals)
+        # The keys that a seal lists are destroyed on its word: it is proven.
         self._keys_destroyed(key for seal in seals for key in seal.destroyed)
-        files = self._unsealed_files(seals)
+        files = self._unsealed_files(proven)
         self.waiting = []
         content = None
         for path in files:
@@ -153,29 +155,6 @@ class WriterState:
             self.wal.cut(content.end)
             self.cut += content.torn
 
-    def _seals(self) -> list[Seal]:
-        keys = self._blobs.keys(layout.seal_prefix(self.origin))
-        found = (self._seal(key) for key in keys if layout.seal_range(key))
-        seals = [seal for seal in found if seal is not None]
-        seals.sort(key=lambda seal: seal.first)
-        at = 0
-        for seal in seals:
-            if seal.first != at:
-                raise TamperingFound(f"the seal of the segment from record {at} is missing")
-            at = seal.end
-        return seals
-
-    def _seal(self, key: str) -> Seal | None:
-        """A seal, proven: the keys it lists are destroyed on its word. None for a stray."""
-        if key not in self._proven:
-            trust = Policy((self._keys.signer().verifier(),))
-            found = seal_or_stray(self._blobs, key, trust, self.origin)
-            if found is None:
-                return None
-            self._proven[key], pin = found
-            self._pins[pin.first] = pin
-        return self._proven[key]
-
     def _sealed_state(self, seals: Sequence[Seal]) -> ChainState:
         if not seals:
             return ChainState.empty()
@@ -186,13 +165,13 @@ class WriterState:
             raise TamperingFound(f"the seal of segment {newest.first} contradicts its checkpoint")
         return ChainState(newest.end, b"", frontier)
 
-    def _unsealed_files(self, seals: Sequence[Seal]) -> list[Path]:
+    def _unsealed_files(self, seals: Sequence[tuple[Seal, SegmentPin]]) -> list[Path]:
         """Write-ahead files behind the sealed part; older ones are leftovers of a crash.
 
         Raises:
             Fenced: an older one holds other records than were sealed in their place.
         """
-        sealed = seals[-1].end if seals else 0
+        sealed = seals[-1][0].end if seals else 0
         files = wal_files(self._directory)
         older = [path for path in files if int(path.stem) < sealed]
         for path in older:
@@ -202,17 +181,17 @@ class WriterState:
             self._disk.remove(path)
         return files[len(older) :]
 
-    def _check_sealed(self, path: Path, seals: Sequence[Seal]) -> None:
+    def _check_sealed(self, path: Path, seals: Sequence[tuple[Seal, SegmentPin]]) -> None:
         """What is about to be removed must be in a segment, leaf by leaf."""
         first = int(path.stem)
-        place = bisect.bisect_right([seal.first for seal in seals], first) - 1
-        edge = seals[place - 1].edge() if place else Frontier()
+        place = bisect.bisect_right([seal.first for seal, _ in seals], first) - 1
+        edge = seals[place - 1][0].edge() if place else Frontier()
         leaves = [leaf for group in read_wal(path, self.origin).groups for leaf in group.leaves]
         if edge.size == first:
             edge.extend(leaf_hashes(leaves))
-        if edge.to_bytes() == seals[place].frontier:
+        seal, pin = seals[place]
+        if edge.to_bytes() == seal.frontier:
             return
-        pin = self._pins[seals[place].first]
         if first == pin.first and len(leaves) < pin.count:  # the segment has all that is in it
             with VerifiedFiles(self._blobs).opened(pin.index) as index:
                 same = leaves_in(index, 0, len(leaves)) == leaves

@@ -33,6 +33,9 @@ from logstore.verify.evidence import Data, Due
 from logstore.verify.findings import Finding
 from logstore.verify.surroundings import Item, Listing, look_around
 
+HOLD_GRACE_US = 10 * 60 * 1_000_000
+"""For so long after a hold was placed it may be on its way to the bucket still."""
+
 _MOST_TRIED = 64
 _WAL = "wal/"
 _SMALL_ONES = ("seal/", "claim/", "cosigned/", "log/", STORE_FILE)
@@ -173,18 +176,20 @@ class BucketEvidence:
 
     # -- locks --------------------------------------------------------------------------------
 
-    def protections(self, due: Sequence[Due], mode: str, workers: int) -> list[Finding]:
+    def protections(
+        self, due: Sequence[Due], mode: str, workers: int, now_us: int
+    ) -> list[Finding]:
         """See `Evidence.protections`."""
         wanted: Mode = "GOVERNANCE" if mode == "GOVERNANCE" else "COMPLIANCE"
 
-        def one(each: Due) -> Finding | None:
+        def one(each: Due) -> list[Finding]:
             found = self._head(each)
             if isinstance(found, Head):
-                return _protection(each, found, Lock(wanted, each.retain_until_us))
-            return found
+                return list(_protection(each, found, Lock(wanted, each.retain_until_us), now_us))
+            return [] if found is None else [found]
 
         with ThreadPoolExecutor(max(THREADS, workers), "aircon-verify-locks") as pool:
-            return [found for found in pool.map(one, due) if found is not None]
+            return [found for each in pool.map(one, due) for found in each]
 
     def _head(self, due: Due) -> Head | Finding | None:
         """What the server says of an object; None when it is gone, which is named elsewhere."""
@@ -211,19 +216,24 @@ class BucketEvidence:
         return history[0]
 
 
-def _protection(due: Due, head: Head, lock: Lock) -> Finding | None:
+def _protection(due: Due, head: Head, lock: Lock, now_us: int) -> Iterator[Finding]:
     def finding(code: str, what: str) -> Finding:
         return Finding(code, what, due.key, due.first, due.last)
 
+    if due.hold is not None and not head.hold:
+        what = f"the server shows no legal hold on it, though hold {due.hold.number} is in force"
+        young = now_us - due.hold.placed_us < HOLD_GRACE_US
+        yield finding("hold-pending" if young else "hold-missing", what)
+    if 0 < lock.retain_until_us <= now_us:
+        return  # only the hold keeps it
     if head.lock is None:
-        return finding("lock-missing", "the server shows no lock on it")
-    if head.lock.mode != lock.mode and lock.mode == "COMPLIANCE":
-        return finding("lock-governance", "it is locked so that some may still remove it")
-    if head.lock.retain_until_us < lock.retain_until_us:
+        yield finding("lock-missing", "the server shows no lock on it")
+    elif head.lock.mode != lock.mode and lock.mode == "COMPLIANCE":
+        yield finding("lock-governance", "it is locked so that some may still remove it")
+    elif head.lock.retain_until_us < lock.retain_until_us:
         shown = f"{head.lock.date:%Y-%m-%d %H:%M:%S}"
         what = f"it is locked until {shown} UTC only, not until {lock.date:%Y-%m-%d %H:%M:%S}"
-        return finding("lock-shortened", what)
-    return None
+        yield finding("lock-shortened", what)
 
 
 def _staged(path: Path, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Data | Finding:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from logstore.formats.custody import Hold
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.storage.home import read_remote
 from logstore.verify.findings import Finding
@@ -34,6 +35,7 @@ class Due:
         last: the last record concerned, or None.
         sha256: of the bytes that were found to be true, to know their version; empty for the
             version that was put first.
+        hold: the legal hold that covers it, or None.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Due:
     first: int | None = None
     last: int | None = None
     sha256: bytes = b""
+    hold: Hold | None = None
 
 
 class Evidence(Protocol):
@@ -90,8 +93,17 @@ class Evidence(Protocol):
         """Where a file of the unsealed part lies."""
         ...
 
-    def protections(self, due: Sequence[Due], mode: str, workers: int) -> list[Finding]:
-        """Which objects are not locked as they should be; `mode` as `Retention.mode`."""
+    def protections(
+        self, due: Sequence[Due], mode: str, workers: int, now_us: int
+    ) -> list[Finding]:
+        """Which objects are not locked or held as they should be.
+
+        Args:
+            due: how they should be.
+            mode: as `Retention.mode`.
+            workers: threads, at least.
+            now_us: microseconds since 1970 UTC; no lock is asked for that ended before.
+        """
         ...
 
 

@@ -37,6 +37,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "lock-governance": ("tampering", "an object is locked in governance mode, not compliance"),
     "lock-shortened": ("tampering", "an object is locked for less than it was sealed with"),
     "claim-missing": ("tampering", "the claim of a sealed segment is gone, or not the log's"),
+    "hold-missing": ("tampering", "an object is under legal hold on the log, not in the bucket"),
     "two-writers": ("tampering", "two writers claimed the same records under the log's key"),
     # -- seals, signatures, trust
     "seal-missing": ("tampering", "a segment has no seal, or one is gone from the middle"),
@@ -85,6 +86,12 @@ CODES: dict[str, tuple[Severity, str]] = {
     "sealing-under-way": ("note", "objects of a segment that is being sealed, or was when it died"),
     "temporary-file": ("note", "a temporary file that a crash left, or a write in flight"),
     "writable": ("note", "sealed files can be written to by their owner"),
+    "hold-pending": (
+        "note",
+        "a legal hold of a moment ago does not show in the bucket yet",
+    ),
+    "removal-unfinished": ("note", "a removal under retention began and was broken off"),
+    "removed-still-here": ("note", "an object is here that retention has removed"),
     "body-expired": ("note", "body object absent, its retention has passed"),
     "body-destroyed": ("note", "content left out on purpose: its keys were destroyed"),
     "sequence-gap": ("note", "a source's own sequence numbers have gaps"),

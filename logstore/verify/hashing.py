@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from logstore.formats.pins import ObjectPin, SegmentPin
 from logstore.verify.evidence import Evidence, release
 from logstore.verify.findings import Finding
-from logstore.verify.objects import body_absence
+from logstore.verify.keeping import Keepings, absence
 
 _Item = tuple[
     SegmentPin, ObjectPin, bool
@@ -36,7 +36,7 @@ def hash_objects(
     pins: Sequence[SegmentPin],
     *,
     workers: int,
-    now_us: int,
+    keepings: Keepings,
     progress: Callable[[int], None],
 ) -> Hashed:
     """Check the whole-file hash of the objects of segments.
@@ -45,7 +45,7 @@ def hash_objects(
         evidence: the store.
         pins: the segments.
         workers: threads; hashing releases the interpreter.
-        now_us: microseconds since 1970 UTC, for retention.
+        keepings: what their log says of keeping them.
         progress: called with the bytes done so far.
     """
     work: list[_Item] = []
@@ -64,7 +64,7 @@ def hash_objects(
             size = len(data)
             release(data)
             return size
-        return body_absence(data, pin, now_us) if is_body else data
+        return absence(data, keepings.of(pin, segment.first, segment.end)) if is_body else data
 
     outcome = Hashed()
     for result in _each(one, work, workers):

@@ -15,7 +15,7 @@ from logstore.formats.policy import NO_QUORUM, Policy
 from logstore.keys.entries import commitment
 from logstore.keys.keystore import KeyStore
 from logstore.storage.layout import cosigned_prefix, log_file
-from logstore.storage.logfile import from_clear
+from logstore.storage.logfile import Retention, from_clear, parse_log_file
 from logstore.verify import protection
 from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding, LogSummary, Report
@@ -23,6 +23,7 @@ from logstore.verify.firstleaves import edge_at, leaves_of
 from logstore.verify.folding import Fold
 from logstore.verify.hashing import hash_objects
 from logstore.verify.heads import Head, SeenFile
+from logstore.verify.keeping import Keepings, removals
 from logstore.verify.leavesat import body_refs
 from logstore.verify.segmentcheck import SegmentJob, SegmentOutcome
 from logstore.verify.segmentpool import Engine, Processes
@@ -95,13 +96,15 @@ class LogCheck:
         self._roots: dict[int, bytes] = {}
         self._broken: set[int] = set()  # segments whose leaves are not known
         self._uncounted: set[int] = set()  # segments without a body object
+        self._keepings = Keepings(view.custody, self._promised(), request.now_us)
         self._supplements = SupplementCheck(
-            request.evidence, view.origin, view.supplements, request.now_us
+            request.evidence, view.origin, view.supplements, self._keepings
         )
 
     def run(self) -> None:
         """Check everything."""
         self._report.findings += self._view.findings
+        self._report.findings += removals(self._view.custody, self._listing)
         if self._request.quick:
             self._run_quick()
         else:
@@ -156,7 +159,8 @@ class LogCheck:
         return SegmentJob(
             self._request.evidence, self._view.origin, pin, segment.key,
             None if before is None else before.to_bytes(), segment.seal.frontier,
-            self._sizes(pin.first, pin.end), self._request.now_us,
+            self._sizes(pin.first, pin.end),
+            None if pin.body is None else self._keepings.of(pin.body, pin.first, pin.end),
         )  # fmt: skip
 
     def _sizes(self, first: int, end: int | None) -> tuple[int, ...]:
@@ -239,7 +243,7 @@ class LogCheck:
         pins = [segment.pin for segment in view.segments]
         total = max(sum(_size(pin) for pin in pins), 1)
         hashed = hash_objects(
-            request.evidence, pins, workers=request.workers, now_us=request.now_us,
+            request.evidence, pins, workers=request.workers, keepings=self._keepings,
             progress=lambda done: self._progress(done, total),
         )  # fmt: skip
         self._report.files += hashed.files
@@ -290,7 +294,7 @@ class LogCheck:
         request = self._request
         present = [pin for pin in self._view.pending if pin.index.key in self._listing.files]
         hashed = hash_objects(
-            request.evidence, present, workers=1, now_us=request.now_us, progress=lambda _: None
+            request.evidence, present, workers=1, keepings=self._keepings, progress=lambda _: None
         )
         self._report.files += hashed.files
         self._report.size_bytes += hashed.size_bytes
@@ -314,9 +318,18 @@ class LogCheck:
             for each in protection.due_of(self._view, due, self._listing, self._request.now_us)
         ]
         mode = due.retention.mode or ""
-        self._report.findings += self._request.evidence.protections(
-            wanted, mode, self._request.workers
+        request = self._request
+        self._report.findings += request.evidence.protections(
+            wanted, mode, request.workers, request.now_us
         )
+
+    def _promised(self) -> Retention | None:
+        """The log's retention as its description has it, which is held to record 0 later."""
+        data = self._request.evidence.small(log_file(self._view.origin), _MAX_LOG_FILE)
+        try:
+            return parse_log_file(data or b"").retention
+        except FormatError:
+            return None
 
     def _says(self, key: str, due: bytes) -> bool:
         return due in self._request.evidence.smalls(key, _MAX_LOG_FILE)

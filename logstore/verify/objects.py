@@ -46,17 +46,6 @@ def open_object(
     return data
 
 
-def body_absence(finding: Finding, pin: ObjectPin, now_us: int) -> Finding:
-    """What an absent body object means: its retention may have passed."""
-    if finding.code != "file-missing":
-        return finding
-    if now_us >= pin.retain_until_us:
-        what = "body object absent; the retention it was sealed with has passed"
-        return Finding("body-expired", what, finding.file, finding.index, finding.last)
-    what = "body object absent, though its retention has not passed"
-    return Finding("body-missing", what, finding.file, finding.index, finding.last)
-
-
 def read_small(store: Path, key: str, limit: int) -> bytes | None:
     """A small file, or None when it is gone, no plain file, or larger than `limit` bytes."""
     try:

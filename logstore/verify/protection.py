@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from logstore.formats.custody import Custody
 from logstore.formats.pins import ObjectPin
 from logstore.storage import layout
 from logstore.storage.logfile import DAY_US, LogFile
@@ -29,19 +30,25 @@ def due_of(view: LogView, log: LogFile, listing: Listing, now_us: int) -> list[D
         if key in view.claimed:  # of the others nothing is asked: they are named as strangers
             found.append(Due(key, kept.get(layout.claim_first(key) or 0, 0)))
     for segment in view.segments:
-        found += _of_segment(segment)
-    found += [_pinned(each.body, each.first, each.last) for each in view.supplements]
-    here = listing.files
-    return [d for d in found if d.key in here and not 0 < d.retain_until_us <= now_us]
+        found += _of_segment(view.custody, segment)
+    found += [_pinned(view.custody, each.body, each.first, each.last) for each in view.supplements]
+    here, gone = listing.files, view.custody.gone
+    return [
+        each for each in found
+        if each.key in here and each.key not in gone
+        and (each.hold is not None or not 0 < each.retain_until_us <= now_us)
+    ]  # fmt: skip
 
 
-def _of_segment(segment: Segment) -> Iterator[Due]:
+def _of_segment(custody: Custody, segment: Segment) -> Iterator[Due]:
     pin = segment.pin
-    yield Due(segment.key, pin.index.retain_until_us, "", pin.first, pin.last)
-    yield _pinned(pin.index, pin.first, pin.last)
-    if pin.body is not None:
-        yield _pinned(pin.body, pin.first, pin.last)
+    seal = ObjectPin(segment.key, 0, "", "", pin.index.retain_until_us)
+    for each in (seal, pin.index, pin.body):
+        if each is not None:
+            yield _pinned(custody, each, pin.first, pin.last)
 
 
-def _pinned(pin: ObjectPin, first: int, last: int) -> Due:
-    return Due(pin.key, pin.retain_until_us, pin.version, first, last)
+def _pinned(custody: Custody, pin: ObjectPin, first: int, last: int) -> Due:
+    until = max(pin.retain_until_us, custody.keep_until(first, last + 1))
+    hold = custody.holding(first, last + 1)
+    return Due(pin.key, until, pin.version, first, last, hold=hold)

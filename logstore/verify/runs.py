@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from logstore.errors import FormatError
+from logstore.formats.custody import KINDS as CUSTODY
+from logstore.formats.custody import fields_of
 from logstore.formats.leaf import Leaf, leaf_hash, parse, parse_all
 from logstore.formats.merkle import Frontier
 from logstore.formats.pins import KIND as SEALED
@@ -30,7 +32,7 @@ MAX_SOURCES = 1000
 FUTURE_US = 5 * 60 * 1_000_000
 """How far a source's clock may be ahead before its records are remarked on."""
 
-_SYSTEM = frozenset({SEALED, KEY_CREATED, KEY_DESTROYED, LOG_CREATED, SUPPLEMENT})
+_SYSTEM = frozenset({SEALED, KEY_CREATED, KEY_DESTROYED, LOG_CREATED, SUPPLEMENT}) | CUSTODY
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
 _COMMITMENT = re.compile(r"[0-9a-f]{64}")
 
@@ -73,6 +75,7 @@ class RunFacts:
         destroyed: key id -> index of its ``key.destroyed`` record.
         sealed: (index, leaf) of ``segment.sealed`` records.
         supplements: (index, leaf) of ``supplement.sealed`` records.
+        custody: (index, leaf) of records of holds and retention.
         opening: (index, leaf) of ``log.created`` records.
         numbers: source -> its sequence numbers.
         clock_back: records taken at an earlier clock time than the one before.
@@ -91,6 +94,7 @@ class RunFacts:
     destroyed: dict[str, int] = field(default_factory=dict)
     sealed: list[tuple[int, bytes]] = field(default_factory=list)
     supplements: list[tuple[int, bytes]] = field(default_factory=list)
+    custody: list[tuple[int, bytes]] = field(default_factory=list)
     opening: list[tuple[int, bytes]] = field(default_factory=list)
     numbers: dict[str, Numbers] = field(default_factory=dict)
     clock_back: Remarks = field(default_factory=Remarks)
@@ -193,6 +197,8 @@ class LeafRun:
             self.facts.sealed.append((leaf.index, raw))
         elif leaf.kind == SUPPLEMENT:
             self.facts.supplements.append((leaf.index, raw))
+        elif leaf.kind in CUSTODY:
+            self._custody(leaf, raw)
         elif leaf.kind == LOG_CREATED:
             self.facts.opening.append((leaf.index, raw))
         elif leaf.kind == KEY_DESTROYED:
@@ -203,6 +209,13 @@ class LeafRun:
                 self._report("record-malformed", "it names no key that was destroyed", leaf.index)
         else:
             self._announced(leaf)
+
+    def _custody(self, leaf: Leaf, raw: bytes) -> None:
+        self.facts.custody.append((leaf.index, raw))
+        try:
+            fields_of(leaf.kind, leaf.clear)
+        except FormatError as error:
+            self._report("record-malformed", error.what, leaf.index)
 
     def _announced(self, leaf: Leaf) -> None:
         entries = leaf.clear.get("keys")

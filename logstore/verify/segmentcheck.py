@@ -7,6 +7,7 @@ import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from logstore.formats.custody import custody_digest, events_among
 from logstore.formats.frontier import Frontier
 from logstore.formats.leaf import parse
 from logstore.formats.pins import (
@@ -20,7 +21,7 @@ from logstore.verify.bodyplan import BodyPlan
 from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding
 from logstore.verify.indexobject import IndexCheck
-from logstore.verify.objects import body_absence
+from logstore.verify.keeping import Keeping, absence
 from logstore.verify.runs import LeafRun, RunFacts
 
 
@@ -36,7 +37,7 @@ class SegmentJob:
         before: the tree's edge at its start (`Frontier.to_bytes`), or None when not known.
         after: the edge at its end that its seal carries, its root already found signed.
         sizes: tree sizes within the segment whose roots are wanted.
-        now_us: microseconds since 1970 UTC, for retention.
+        keeping: what the log says of its body object.
     """
 
     evidence: Evidence
@@ -46,7 +47,7 @@ class SegmentJob:
     before: bytes | None
     after: bytes
     sizes: tuple[int, ...]
-    now_us: int
+    keeping: Keeping | None
 
 
 @dataclass(slots=True)
@@ -126,9 +127,11 @@ def _check_root(job: SegmentJob, run: LeafRun, outcome: SegmentOutcome) -> None:
 def _check_lists(job: SegmentJob, run: LeafRun, outcome: SegmentOutcome) -> None:
     """What the pin binds a seal to list must be what the records say."""
     pinned = supplements_among(parse(leaf) for _, leaf in run.facts.supplements)
+    events = events_among(parse(leaf) for _, leaf in run.facts.custody)
     for name, due, bound in (
         ("destroyed keys", destroyed_digest(list(run.facts.destroyed)), job.pin.destroyed),
         ("supplements", supplements_digest(pinned), job.pin.supplements),
+        ("holds and removals", custody_digest(events), job.pin.custody or ""),
     ):
         if due != bound:
             what = f"its {name} are not those that its records name"
@@ -141,10 +144,10 @@ def _check_bodies(job: SegmentJob, plan: BodyPlan | None, outcome: SegmentOutcom
     import pyarrow as pa
 
     check = None if plan is None else BodyCheck(job.origin, job.pin, plan, _Keys.held)
-    if job.pin.body is not None:
+    if job.pin.body is not None and job.keeping is not None:
         data = job.evidence.open(job.pin.body, job.pin)
         if isinstance(data, Finding):
-            outcome.findings.append(body_absence(data, job.pin.body, job.now_us))
+            outcome.findings.append(absence(data, job.keeping))
             outcome.bodies_missing = True
             return
         _count(outcome, job.pin.body.size)

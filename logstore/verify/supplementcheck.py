@@ -21,7 +21,7 @@ from logstore.storage.segment import body_schema
 from logstore.verify.bodyobject import fits
 from logstore.verify.evidence import Data, Evidence, release
 from logstore.verify.findings import Finding
-from logstore.verify.objects import body_absence
+from logstore.verify.keeping import Keepings, absence
 from logstore.verify.parquetfile import open_parquet
 from logstore.verify.supplementplan import SupplementPlan, read_plan
 
@@ -73,19 +73,19 @@ class SupplementCheck:
         evidence: the store.
         origin: the log.
         pins: its supplements, from seals and unsealed records.
-        now_us: microseconds since 1970 UTC, for retention.
+        keepings: what the log says of keeping them.
 
     Attributes:
         facts: what was found.
     """
 
     def __init__(
-        self, evidence: Evidence, origin: str, pins: Sequence[SupplementPin], now_us: int
+        self, evidence: Evidence, origin: str, pins: Sequence[SupplementPin], keepings: Keepings
     ) -> None:
         self._evidence = evidence
         self._origin = origin
         self._pins = list(dict.fromkeys(pins))
-        self._now_us = now_us
+        self._keepings = keepings
         self._plans: list[SupplementPlan] = []
         self._named: dict[str, int] = {}
         self.facts = SupplementFacts()
@@ -143,7 +143,9 @@ class SupplementCheck:
             self._report(pin, "sealing-under-way", "pinned, not published yet")
             return staged
         again = self._evidence.open(pin.body, pin)  # published while we looked elsewhere
-        return body_absence(again, pin.body, self._now_us) if isinstance(again, Finding) else again
+        if not isinstance(again, Finding):
+            return again
+        return absence(again, self._keepings.of(pin.body, pin.first, pin.end))
 
     def _judge_place(self, plan: SupplementPlan, known: Known) -> None:
         at = known.pinned.get(plan.pin)

@@ -16,7 +16,7 @@ TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
 """Names that `Disk.stage` gives to files it is writing."""
 
 _KINDS = ("log", "index", "body", "seal", "claim", "cosigned", "wal")
-_LOCKS = ("writer.lock", "seal.lock")
+_LOCKS = ("writer.lock", "seal.lock", "guards.due")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import msgspec
 
 from logstore.errors import AirconError, FormatError
 from logstore.formats.cosigned import Cosigned
+from logstore.formats.custody import NOTHING, Custody, CustodyEvent, events_among, fold, mentions
 from logstore.formats.frontier import Frontier
 from logstore.formats.leaf import parse
 from logstore.formats.merkle import BLOCK_HEIGHT
@@ -77,6 +78,7 @@ class LogView:
         wals: write-ahead files behind them.
         leftovers: older write-ahead files.
         supplements: what seals list and unsealed records pin, oldest first.
+        custody: what seals list and unsealed records say of holds and retention.
         pending: segments pinned or staged whose seal is not there yet.
         cosigned: checkpoints that came back from witnesses, by size, each joined from its copies.
         heads: what checkpoints signed inside the store state.
@@ -95,6 +97,7 @@ class LogView:
     wals: list[WalScan] = field(default_factory=list)
     leftovers: list[WalScan] = field(default_factory=list)
     supplements: list[SupplementPin] = field(default_factory=list)
+    custody: Custody = NOTHING
     pending: list[SegmentPin] = field(default_factory=list)
     cosigned: list[Cosigned] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
@@ -134,7 +137,7 @@ class Viewer:
         self._read_wals(view, listing)
         self._find_pending(view, listing)
         self._read_claims(view, listing)
-        self._find_supplements(view, listing)
+        self._find_special(view, listing)
         return view
 
     # -- seals --------------------------------------------------------------------------------
@@ -346,14 +349,20 @@ class Viewer:
             pins = [each.pin for each in view.segments]
             view.findings += unclaimed(self._origin, pins, view.claimed, self._now_us)
 
-    # -- supplements ----------------------------------------------------------------------------
+    # -- supplements, holds, retention -----------------------------------------------------------
 
-    def _find_supplements(self, view: LogView, listing: Listing) -> None:
+    def _find_special(self, view: LogView, listing: Listing) -> None:
         view.supplements = [pin for each in view.segments for pin in each.seal.supplements]
+        events: list[CustodyEvent] = []
+        for each in view.segments:
+            events += each.seal.custody or []
         for leaf in (leaf for wal in view.wals for group in wal.groups for leaf in group.leaves):
-            if _SUPPLEMENT_MARK in leaf:
+            if _SUPPLEMENT_MARK in leaf or mentions(leaf):
                 with contextlib.suppress(FormatError):  # named when the leaves are checked
-                    view.supplements += supplements_among([parse(leaf)])
+                    parsed = [parse(leaf)]
+                    view.supplements += supplements_among(parsed)
+                    events += events_among(parsed)
+        view.custody = fold(events)
         view.claimed.update(pin.body.key for pin in view.supplements)
         if view.broken:  # a bad seal may have listed them: not called strangers
             folder = f"body/log={layout.slug(self._origin)}/"

@@ -75,6 +75,9 @@ class FakeReader:
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(self.origin, self.sealed or self.size, bytes(32))
 
+    def removed(self) -> dict[str, tuple[int, int]]:
+        return {}
+
     def refresh(self) -> None:
         return
 

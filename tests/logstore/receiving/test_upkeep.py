@@ -71,7 +71,7 @@ async def test_a_bucket_that_is_away_is_said_once_and_records_are_taken_all_the_
             raise gone
 
         with monkeypatch.context() as cut:
-            cut.setattr(log, "_seal", away)
+            cut.setattr(log._sealing, "run", away)
             await take(running, 1)
             assert not await kept.seal()
             kept._tell_away()

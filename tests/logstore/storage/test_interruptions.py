@@ -191,16 +191,15 @@ def test_a_stream_of_large_records_is_cut_into_groups_that_fit(store: TestStore)
     assert sizes == [4, 4, 1]
 
 
-class FailsOnce(Log):
-    """Its first sealing in the background fails."""
+def fails_once(log: Log) -> None:
+    """Let its next sealing in the background fail."""
+    run = log._sealing.run
 
-    failed = False
+    def refused(**_: Any) -> list[SegmentPin]:
+        log._sealing.run = run  # type: ignore[method-assign]
+        raise NotDurable("no room for a segment")
 
-    def _seal(self, **how: Any) -> list[SegmentPin]:
-        if not self.failed:
-            self.failed = True
-            raise NotDurable("no room for a segment")
-        return super()._seal(**how)
+    log._sealing.run = refused  # type: ignore[method-assign]
 
 
 def test_what_sealing_ran_into_is_not_said_of_a_record_that_is_stored(store: TestStore) -> None:
@@ -208,7 +207,8 @@ def test_what_sealing_ran_into_is_not_said_of_a_record_that_is_stored(store: Tes
     options = Options(protect=False, auto_seal_bytes=5_000)
     stored: list[int] = []
     refused_once = 0
-    with FailsOnce.open(store.path, store.keys(), options=options) as log:
+    with store.open(options=options) as log:
+        fails_once(log)
         for n in range(60):
             size = log.size
             try:

@@ -245,7 +245,7 @@ def test_a_second_process_opening_the_log_leaves_one_under_way_alone(tmp_path: P
     with store.create() as log:
         _, his = shared_chat(log)
         log.seal()
-        publish = log._supplements._publish
+        publish = log._sealing._supplements._publish
 
         def meddled(pin: SupplementPin) -> bool:
             with store.open() as other:
@@ -253,7 +253,7 @@ def test_a_second_process_opening_the_log_leaves_one_under_way_alone(tmp_path: P
             assert verified(store, keys=store.keys()).codes() <= {"sealing-under-way"}
             return publish(pin)
 
-        log._supplements._publish = meddled  # type: ignore[method-assign]
+        log._sealing._supplements._publish = meddled  # type: ignore[method-assign]
         erase_maria(log, his)
         log.seal()
     assert texts(store.reader())[his] == "paul's recipe"
