@@ -12,6 +12,7 @@ from console.arguments import (
     flag,
     value,
 )
+from console.commandtable.custody import HOLD, RETENTION
 from console.commandtable.lake import LAKE
 from console.commandtable.token import TOKEN
 
@@ -204,6 +205,8 @@ the store over. Sealed files are write-protected and pinned on the log by size a
         _GROUP,
         "seal",
     ),
+    HOLD,
+    RETENTION,
     LAKE,
     Command(
         "status",

@@ -14,7 +14,7 @@ def run(args: argparse.Namespace) -> int:
     """Say where the log stands; needs no key."""
     with OpenStore(args, "status", needs_keys=False) as store:
         reader, places = store.reader, store.places
-        checkpoint = reader.checkpoint
+        checkpoint, custody = reader.checkpoint, reader.custody()
         facts: list[tuple[str, object]] = [
             ("origin", reader.origin),
             ("records", reader.size),
@@ -24,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
             ("signed to", checkpoint.size),
             ("witnessed to", reader.cosigned.witnessed().size),
             ("root", checkpoint.root.hex()),
+            ("holds in force", len(custody.in_force)),
+            ("removed by retention", len(custody.gone)),
             ("store", places.name),
             *_answers(store),
             ("store bytes", _bytes_under(places.store)),

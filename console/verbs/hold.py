@@ -1,0 +1,141 @@
+"""`aircon hold`: places, lists and releases legal holds."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import time
+from typing import TYPE_CHECKING
+
+from console import asking, diagnostics, output
+from console.columns import Column
+from console.durations import days
+from console.opening import OpenStore
+from console.orders import order
+from console.output import Shape
+from logstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from logstore.formats.custody import Hold, Placed
+    from logstore.storage.custodian import HoldOutcome
+    from logstore.storage.reader import LogReader
+
+_FOR_ADDING = ("records", "since", "until", "review", "then")
+_COLUMNS = (
+    Column("hold", "int"),
+    Column("placed", "time"),
+    Column("by", most=20),
+    Column("records", most=32),
+    Column("segments", "int"),
+    Column("review"),
+    Column("then days", "int"),
+    Column("state"),
+)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one of the three actions."""
+    if args.action != "add":
+        for option in _FOR_ADDING:
+            if getattr(args, option) is not None:
+                raise UsageError(f"--{option} belongs to `aircon hold add`")
+    if (args.number is None) == (args.action == "release"):
+        wants = "needs the number of a hold" if args.number is None else "takes no number"
+        raise UsageError(f"`aircon hold {args.action}` {wants}")
+    return {"add": _add, "list": _list, "release": _release}[args.action](args)
+
+
+def _add(args: argparse.Namespace) -> int:
+    wanted = order(args, *_FOR_ADDING)
+    with OpenStore(args, "hold") as store:
+        log = store.log()
+        return _told(log.custodian.place(_scope(args, store.reader), wanted), args)
+
+
+def _scope(args: argparse.Namespace, reader: LogReader) -> Placed:
+    from logstore.storage.holdscope import between, parse_records
+
+    review = _review(args.review) if args.review else ""
+    then_days = days(args.then, "--then") if args.then else 0
+    timed = args.since is not None or args.until is not None
+    if timed == (args.records is not None):
+        raise UsageError(
+            "which records? Give either --records, or --since and --until",
+            kept="Nothing is held.",
+        )
+    if not timed:
+        return parse_records(args.records, review, then_days)
+    period = asking.period(args, time.time_ns() // 1000)
+    return between(reader, period, review, then_days)
+
+
+def _review(said: str) -> str:
+    try:
+        day = dt.date.fromisoformat(said)
+    except ValueError:
+        raise UsageError(f"--review {said!r} is not a day", todo="Say 2027-05-01.") from None
+    if day < dt.datetime.now(dt.UTC).date():
+        raise UsageError(f"--review {said}: that day is over already")
+    return day.isoformat()
+
+
+def _release(args: argparse.Namespace) -> int:
+    wanted = order(args, "number")
+    with OpenStore(args, "hold") as store:
+        return _told(store.log().custodian.release(args.number, wanted), args)
+
+
+def _told(outcome: HoldOutcome, args: argparse.Namespace) -> int:
+    """Say what became of it; the exit code."""
+    from logstore.storage.holdscope import words
+
+    hold, released = outcome.hold, outcome.hold.released
+    facts: list[tuple[str, object]] = [
+        ("hold", hold.number),
+        ("state", _state(hold)),
+        ("records", words(hold.scope)),
+        ("by", hold.by),
+        ("review", hold.scope.review),
+        ("kept until us", hold.keep_until_us),
+        ("objects", outcome.objects),
+    ]
+    output.facts([each for each in facts if each[1] or args.json], as_json=args.json)
+    if outcome.pending is None:
+        return diagnostics.OK
+    diagnostics.warn(outcome.pending.what)
+    what = "held" if released is None else "released"
+    diagnostics.note(
+        f"The log says that these records are {what}; the bucket does not yet. It is tried again"
+        " by whatever writes next, for example `aircon seal`."
+    )
+    return diagnostics.exit_code(outcome.pending)
+
+
+def _list(args: argparse.Namespace) -> int:
+    with OpenStore(args, "hold", needs_keys=False) as store:
+        reader = store.reader
+        holds = reader.custody().holds
+    rows = [_row(hold, reader) for hold in holds]
+    output.rows(_COLUMNS, rows, Shape("json" if args.json else "table"))
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    for hold in holds:
+        if hold.released is None and "" < hold.scope.review <= today:
+            diagnostics.warn(f"hold {hold.number} was to be reviewed on {hold.scope.review}")
+    return diagnostics.OK
+
+
+def _row(hold: Hold, reader: LogReader) -> list[object]:
+    from logstore.storage.holdscope import words
+
+    segments = sum(hold.covers(pin.first, pin.end) for pin in reader.pins)
+    scope = hold.scope
+    return [
+        hold.number, hold.placed_us, hold.by, words(scope), segments, scope.review,
+        scope.then_days or None, _state(hold),
+    ]  # fmt: skip
+
+
+def _state(hold: Hold) -> str:
+    if hold.released is None:
+        return "in force"
+    return f"released by record {hold.released}"

@@ -1,0 +1,151 @@
+"""`aircon retention`: plans and applies the removal of content that has outlived its retention."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from console import diagnostics, output
+from console.access import operator
+from console.columns import Column, moment
+from console.opening import OpenStore
+from console.orders import order
+from console.output import Shape
+from logstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from logstore.storage.custodian import RemovalOutcome
+    from logstore.storage.retention import RetentionPlan
+
+_COLUMNS = (
+    Column("object", most=90),
+    Column("first", "int"),
+    Column("last", "int"),
+    Column("bytes", "int"),
+    Column("kept until", "time"),
+)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one of the three actions."""
+    if (args.digest is None) == (args.action == "apply"):
+        wants = "needs the digest of a plan" if args.digest is None else "takes no digest"
+        raise UsageError(f"`aircon retention {args.action}` {wants}")
+    if args.action != "apply" and args.reason is not None:
+        raise UsageError("--reason belongs to `aircon retention apply`")
+    return {"plan": _plan, "apply": _apply, "finish": _finish}[args.action](args)
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from logstore.storage.custodian import planned
+
+    with OpenStore(args, "retention", needs_keys=False) as store:
+        reader = store.reader
+        until_us = _cutoff(args, store.now_us())
+        made = planned(reader, until_us, store.now_us())
+        unfinished = reader.custody().unfinished
+    if args.json:
+        _plan_as_json(made)
+    else:
+        rows = [[o.key, o.first, o.last, o.size, o.retain_until_us] for o in made.objects]
+        output.rows(_COLUMNS, rows, Shape("table"))
+    _say_plan(made, args)
+    for each in unfinished:
+        diagnostics.warn(
+            f"a removal was broken off (record {each.at}): `aircon retention finish` goes on"
+        )
+    return diagnostics.OK
+
+
+def _plan_as_json(made: RetentionPlan) -> None:
+    output.record({
+        "digest": made.digest,
+        "origin": made.origin,
+        "before": _day(made.until_us),
+        "objects": [
+            {"key": o.key, "first": o.first, "last": o.last, "bytes": o.size, "sha256": o.sha256,
+             "kept_until_us": o.retain_until_us}
+            for o in made.objects
+        ],
+        "bytes": made.size_bytes,
+        "held": list(made.held),
+        "later": made.later,
+    })  # fmt: skip
+
+
+def _say_plan(made: RetentionPlan, args: argparse.Namespace) -> None:
+    if made.held:
+        diagnostics.note(f"{len(made.held)} more would go but for a legal hold.")
+    if made.later:
+        diagnostics.note(f"{made.later:,} more fit into no single plan: apply, then plan again.")
+    if not made.objects:
+        diagnostics.note(f"No retention ended before {_day(made.until_us)}.")
+        return
+    before = f" --before {args.before}" if args.before else ""
+    diagnostics.note(
+        f"{len(made.objects):,} objects, {made.size_bytes:,} bytes. To remove them:"
+        f" aircon retention apply {made.digest}{before} --reason ..."
+    )
+
+
+def _apply(args: argparse.Namespace) -> int:
+    wanted = order(args, "digest", "before")
+    with OpenStore(args, "retention") as store:
+        log = store.log()
+        done = log.custodian.finish(wanted.by)
+        done.append(log.custodian.apply(args.digest, _cutoff(args, store.now_us()), wanted))
+        _forget(store, done)
+    return _told(done, args)
+
+
+def _finish(args: argparse.Namespace) -> int:
+    with OpenStore(args, "retention") as store:
+        done = store.log().custodian.finish(operator())
+        _forget(store, done)
+    if not done:
+        diagnostics.note("No removal was broken off.")
+    return _told(done, args)
+
+
+def _forget(store: OpenStore, done: Sequence[RemovalOutcome]) -> None:
+    """What was removed must not live on in the working copy; it is built anew without it."""
+    from logstore.query.forgetting import forget
+
+    store.reader.refresh()
+    removed = store.reader.removed()
+    spans = [removed[key] for each in done for key in each.removed if key in removed]
+    forget(store.places.work / "parts", spans)
+
+
+def _told(done: Sequence[RemovalOutcome], args: argparse.Namespace) -> int:
+    kept = [each for outcome in done for each in outcome.kept]
+    for outcome in done:
+        facts: list[tuple[str, object]] = [
+            ("removed", len(outcome.removed)),
+            ("kept", len(outcome.kept)),
+            ("record", outcome.removal.at),
+            ("digest", outcome.removal.fields.digest),
+        ]
+        output.facts(facts, as_json=args.json)
+    for key, why in kept:
+        diagnostics.warn(f"{key} is still there: {why}")
+    return diagnostics.STORE_AWAY if kept else diagnostics.OK
+
+
+def _cutoff(args: argparse.Namespace, now_us: int) -> int:
+    from logstore.storage.retention import day_before
+
+    if not args.before:
+        return day_before(now_us)
+    try:
+        day = dt.datetime.fromisoformat(args.before).replace(tzinfo=dt.UTC)
+    except ValueError:
+        raise UsageError(f"--before {args.before!r} is not a day", todo="Say 2026-11-01.") from None
+    return int(day.timestamp()) * 1_000_000
+
+
+def _day(time_us: int) -> str:
+    return moment(time_us)[:10]
