@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from logstore.errors import AirconError
 from logstore.formats.custody import Custody, fold
 from logstore.formats.leaf import parse
-from logstore.formats.pins import KIND, SegmentPin, SupplementPin
+from logstore.formats.pins import KIND, ObjectSpan, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
 from logstore.formats.record import Record, Refusal
 from logstore.keys.keystore import KeyStore
@@ -107,10 +107,11 @@ class SealingRuns:
     def supplement(self, survivors: Iterable[Survivor]) -> SupplementPin:
         """Put content under other keys; see `Log.supplement`."""
         with self._alone():
-            pin = self._supplements.make(survivors, self._reader(), self._committer)
-            if self._reader().custody().holding(pin.first, pin.end) is not None:
-                self._guards.expect()
-                self._set_guards()
+            reader = self._reader()
+            custody = reader.custody()
+            first_due = bool(custody.in_force) and self._guards.expect()
+            pin = self._supplements.make(survivors, reader, self._committer)
+            self._hold_new(custody, [ObjectSpan(pin.body, pin.first, pin.end)], first_due)
             return pin
 
     def append_sealed(self, intent: Intent) -> int:
@@ -174,8 +175,12 @@ class SealingRuns:
         held = custody.holding(pin.first, pin.end) is not None
         first_due = held and self._guards.expect()
         seal = self._sealer.publish_seal(intent, self._unsealed.following(pin.end, index))
-        new = list(objects_of(self._origin, pin, seal)) if held else []
-        if self._guards.set_new(custody, new) and first_due:
+        self._hold_new(custody, list(objects_of(self._origin, pin, seal)), first_due)
+
+    def _hold_new(self, custody: Custody, new: Sequence[ObjectSpan], first_due: bool) -> None:
+        """Hold new objects that a record holds; `first_due`: nothing else was due before."""
+        held = [each for each in new if custody.holding(each.first, each.end) is not None]
+        if self._guards.set_new(custody, held) and first_due:
             self._guards.settled()
 
     def _custody(self, intent: Intent) -> Custody:

@@ -8,16 +8,20 @@ from support.supplementing import destroy, person, survivors
 
 from logstore.disk import Disk
 from logstore.errors import AirconError
+from logstore.formats.custody import Placed
 from logstore.formats.leaf import GENESIS, leaf_hash, parse
 from logstore.formats.record import Receipt
 from logstore.storage.log import Log
+from logstore.storage.orders import Order
 from logstore.verify.verifier import verify_store
 
 LIFE = 12
 
+ORDER = Order("ada", "a case")
+
 
 def live(log: Log, acknowledged: dict[int, str], *, start: int = 0) -> None:
-    """A short life with everything that writes: new people, batches, seals, destroyed keys."""
+    """A short life with everything that writes: people, batches, seals, holds, destroyed keys."""
     for n in range(start, start + 3):
         text = f"question {n}"
         acknowledged[log.append(chat(text, f"user-{n}")).index] = text
@@ -25,6 +29,7 @@ def live(log: Log, acknowledged: dict[int, str], *, start: int = 0) -> None:
     acknowledged[kept] = "survives"
     log.append(chat("is to go", conversation=f"shared-{start}"))
     log.seal()
+    hold = log.custodian.place(Placed([kept, kept], onward=log.size), ORDER).hold
     log.supplement(survivors(log, {kept: (person(f"user-{start + 50}"),)}))
     destroy(log, f"shared-{start}")
     words = [f"batch {n}" for n in range(start, start + 6)]
@@ -39,6 +44,8 @@ def live(log: Log, acknowledged: dict[int, str], *, start: int = 0) -> None:
     log.keys.flush()
     log.keys.destroy([doomed.id])
     log.seal()
+    log.custodian.place(Placed([start, start]), ORDER)
+    log.custodian.release(hold.number, ORDER)
     acknowledged[log.append(chat(f"last {start}", "user-0")).index] = f"last {start}"
 
 
@@ -89,3 +96,5 @@ def check_whole(store: TestStore, acknowledged: dict[int, str]) -> None:
     assert wal_keys == wals, "WAL keys and files do not pair up"
     report = verify_store(store.path, store.policy(), keys=store.keys(), workers=1)
     assert report.exit_code == 0, report.found
+    assert "hold-pending" not in report.codes(), report.found
+    assert not list((store.path / "wal").rglob("guards.due"))
