@@ -73,7 +73,7 @@ class Content:
     def _sealed(
         self, pin: SegmentPin, low: int, high: int, only: frozenset[int] | None
     ) -> dict[int, bytes | Unreadable]:
-        if pin.body is None:
+        if pin.body is None or pin.body.key in self._gone:
             return {}
         wanted = range(low, high) if only is None else sorted(only.intersection(range(low, high)))
         part = self._reader.ranged.bodies(pin, wanted, self._keys)
