@@ -69,12 +69,14 @@ class Placed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         onward: also everything from this record on, whatever comes; None for no more than that.
         review: day on which somebody looks whether it is still needed, ``YYYY-MM-DD``, or empty.
         then_days: for so many days from its release everything is kept that it held.
+        event: the bucket was found to keep event holds, so that those days are left to it as well.
     """
 
     records: list[int]
     onward: int | None = None
     review: str = ""
     then_days: int = 0
+    event: bool = False
 
 
 class Released(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

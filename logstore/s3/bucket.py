@@ -141,6 +141,34 @@ class Bucket(BucketReader):
                 todo="Check that the bucket has Object Lock and that holds may be read.",
             )
 
+    def set_event_hold(self, name: str, version_id: str, lock: Lock, days: int) -> None:
+        """Keep a version until that is released, and for so many days from then on.
+
+        Args:
+            name: of the object.
+            version_id: of the version.
+            lock: what it is locked with, which stays.
+            days: for how long after the release; 0 releases it.
+
+        Raises:
+            FileNotFoundError: there is no such version.
+            LockMissing: the server says yes and shows something else: it has no event holds.
+            StoreAway: the server can not be asked now.
+            StoreRefused: it does not let us.
+        """
+        asked: dict[str, object] = {
+            "Mode": lock.mode, "RetainUntilDate": lock.date, "EventHold": "ON" if days else "OFF",
+        }  # fmt: skip
+        if days:
+            asked["EventHoldDuration"] = {"Days": days}
+        with failures.told(f"hold {name} for an event", of_version=True):
+            self.client.put_object_retention(**self._one(name, version_id), Retention=asked)
+        if self.head(name, version_id).event_hold is not bool(days):
+            raise LockMissing(
+                f"the server took the event hold of {name} and does not show it so",
+                todo="Run `aircon doctor --attack`: it finds out whether the server keeps any.",
+            )
+
     def delete_version(self, name: str, version_id: str, *, bypass: bool = False) -> None:
         """Remove one version for good; for what has outlived its retention, and for probes.
 

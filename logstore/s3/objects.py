@@ -67,6 +67,7 @@ class Head:
         nonce: what whoever put it noted to know it again, or empty.
         checksum: the SHA-256 that the server itself keeps, hexadecimal; empty when it has none.
         plain_etag: whether `etag` is the MD5 of the bytes: put in one piece, not under KMS.
+        event_hold: whether it shows an event hold: a retention that begins with its release.
     """
 
     version_id: str
@@ -78,6 +79,7 @@ class Head:
     nonce: str
     checksum: str
     plain_etag: bool
+    event_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def parse_head(answer: Answer) -> Head:
         nonce=_hex(noted.get("nonce")),
         checksum=_checksum(answer),
         plain_etag=len(etag) == 32 and _hex(etag) == etag and encryption in {None, "AES256"},
+        event_hold=answer.get("ObjectLockEventHold") == "ON",
     )
 
 

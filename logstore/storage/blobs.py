@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,22 @@ MAX_READ = 256 * 2**20
 """Most bytes of an object that `Blobs.read` returns: a seal."""
 
 _PIECE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """How an object is to be kept beside its retention.
+
+    Attributes:
+        held: under legal hold.
+        until_us: locked at least until then, before a hold is lifted; microseconds since 1970 UTC.
+        event_days: also under an event hold, with so many days to keep it from the release; 0 for
+            none. Only where the server was found to keep such holds.
+    """
+
+    held: bool
+    until_us: int = 0
+    event_days: int = 0
 
 
 class Blobs(Protocol):
@@ -128,14 +145,12 @@ class Blobs(Protocol):
         """
         ...
 
-    def guard(self, pin: ObjectPin, *, held: bool, until_us: int = 0) -> None:
+    def guard(self, pin: ObjectPin, how: Guard) -> None:
         """Place or lift an object's legal hold, where the store has such; repeats safely.
 
         Args:
             pin: the object.
-            held: whether it is held from now on.
-            until_us: before a hold is lifted, lock it until then at least; microseconds since
-                1970 UTC.
+            how: what is due from now on.
 
         Raises:
             TamperingFound: it is not there.
@@ -270,7 +285,7 @@ class LocalBlobs:
         """See `Blobs.version`."""
         return ""
 
-    def guard(self, pin: ObjectPin, *, held: bool, until_us: int = 0) -> None:
+    def guard(self, pin: ObjectPin, how: Guard) -> None:
         """See `Blobs.guard`: a directory has no holds but those on the log."""
 
     def remove(self, pin: ObjectPin) -> str:

@@ -35,7 +35,7 @@ from logstore.errors import (
 from logstore.formats.pins import ObjectPin
 from logstore.s3.address import is_plain
 from logstore.s3.remote import Remote
-from logstore.storage.blobs import MAX_READ
+from logstore.storage.blobs import MAX_READ, Guard
 from logstore.storage.cache import Cache
 from logstore.storage.home import WriterFile, read_writer
 
@@ -286,21 +286,26 @@ class BucketBlobs:
             todo="Run `aircon verify` and find out who may delete versions.",
         )
 
-    def guard(self, pin: ObjectPin, *, held: bool, until_us: int = 0) -> None:
+    def guard(self, pin: ObjectPin, how: Guard) -> None:
         """See `Blobs.guard`."""
+        self._writing()
         version_id = pin.version or self.version(pin)
         try:
-            self._guard(pin.key, version_id, held=held, until_us=until_us)
+            self._guard(pin.key, version_id, how)
         except FileNotFoundError:  # removed by somebody, or put anew after a lost answer
-            self._guard(pin.key, self.version(pin), held=held, until_us=until_us)
+            self._guard(pin.key, self.version(pin), how)
 
-    def _guard(self, key: str, version_id: str, *, held: bool, until_us: int) -> None:
+    def _guard(self, key: str, version_id: str, how: Guard) -> None:
         from logstore.s3.bucket import Lock
 
-        if until_us:
-            lock = Lock(self._writing().mode, until_us)
-            self.bucket.extend_retention(key, version_id, lock)
-        self.bucket.set_legal_hold(key, version_id, on=held)
+        bucket, shown = self.bucket, self.bucket.head(key, version_id)
+        if shown.lock is not None and shown.event_hold is not bool(how.event_days):
+            bucket.set_event_hold(key, version_id, shown.lock, how.event_days)
+        if how.until_us:
+            lock = Lock(self._writing().mode, how.until_us)
+            bucket.extend_retention(key, version_id, lock)
+        if shown.hold is not how.held:
+            bucket.set_legal_hold(key, version_id, on=how.held)
 
     def remove(self, pin: ObjectPin) -> str:
         """See `Blobs.remove`: every version and delete marker that lies under its name."""

@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from logstore.errors import AirconError, NotFound, UsageError
 from logstore.formats.custody import (
     APPLIED,
@@ -33,6 +35,7 @@ from logstore.storage.blobs import Blobs
 from logstore.storage.guards import Guards
 from logstore.storage.logfile import DAY_US
 from logstore.storage.orders import Order, check_order
+from logstore.storage.probed import keeps_event_holds
 from logstore.storage.retention import Kept, RetentionPlan, check_digest, plan
 
 if TYPE_CHECKING:
@@ -115,10 +118,12 @@ class Custodian:
         """
         check_order(order)
         with self._door.alone():
-            size = self._door.reader().size
+            reader = self._door.reader()
+            size = reader.size
             if max(scope.records, default=0) >= size or (scope.onward or 0) > size:
                 raise UsageError(f"the log has {size:,} records", kept="Nothing is held.")
-            return self._say(PLACED, to_clear(scope), order, None)
+            event = scope.then_days > 0 and self._blobs.shared and keeps_event_holds(reader)
+            return self._say(PLACED, to_clear(replace(scope, event=event)), order, None)
 
     def release(self, number: int, order: Order) -> HoldOutcome:
         """Lift a hold; what it asked to keep from then on stays locked so long.

@@ -21,7 +21,7 @@ from logstore.errors import AirconError, StoreAway
 from logstore.formats.custody import Custody, Hold
 from logstore.formats.pins import ObjectSpan, SegmentPin
 from logstore.storage import layout
-from logstore.storage.blobs import Blobs
+from logstore.storage.blobs import Blobs, Guard
 from logstore.storage.seal import Seal
 from logstore.storage.segment import pin_bytes
 
@@ -102,10 +102,8 @@ class Guards:
         left = [each for each in chosen if each.pin.key not in gone]
 
         def one(each: ObjectSpan) -> AirconError | None:
-            held = custody.holding(each.first, each.end) is not None
-            until = custody.keep_until(each.first, each.end)
             try:
-                self._blobs.guard(each.pin, held=held, until_us=until)
+                self._blobs.guard(each.pin, _guard(custody, each))
             except AirconError as error:
                 return error
             return None
@@ -122,6 +120,14 @@ def _objects(reader: LogReader) -> Iterator[ObjectSpan]:
         yield from objects_of(reader.origin, pin, seal)
     for each in reader.supplements():
         yield ObjectSpan(each.body, each.first, each.end)
+
+
+def _guard(custody: Custody, each: ObjectSpan) -> Guard:
+    """How the log wants an object to be kept."""
+    first, end = each.first, each.end
+    over = [hold for hold in custody.in_force if hold.covers(first, end)]
+    days = max((hold.scope.then_days for hold in over if hold.scope.event), default=0)
+    return Guard(bool(over), custody.keep_until(first, end), days)
 
 
 def _covered(holds: Iterable[Hold], each: ObjectSpan) -> bool:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from logstore.errors import StoreRefused
 from logstore.formats import body
 from logstore.formats.record import Record
 from logstore.s3.capabilities import Capabilities, judge
+from logstore.storage.lookback import newest_first
+
+if TYPE_CHECKING:
+    from logstore.storage.reader import LogReader
 
 KIND = "store.probed"
 """Kind of the record."""
+
+SOURCE = "aircon"
+"""`source` of it."""
 
 
 def probed_record(found: Capabilities, operator: str = "") -> Record:
@@ -27,7 +36,20 @@ def probed_record(found: Capabilities, operator: str = "") -> Record:
         "probes": {each.name: each.held for each in found.probes},
     }
     said: dict[str, object] = msgspec.to_builtins(found)
-    return Record(KIND, "aircon", operator, clear=clear, content=body.encode(body.Body(note=said)))
+    return Record(KIND, SOURCE, operator, clear=clear, content=body.encode(body.Body(note=said)))
+
+
+def keeps_event_holds(reader: LogReader) -> bool:
+    """Whether the newest probing on the log found that the bucket keeps event holds.
+
+    Raises:
+        TamperingFound: an index object is missing or not the pinned bytes.
+    """
+    for leaf in newest_first(reader, SOURCE):
+        if leaf.kind == KIND:
+            probes = leaf.clear.get("probes")
+            return isinstance(probes, dict) and probes.get("event-hold") is True
+    return False
 
 
 def check_fit(found: Capabilities) -> Capabilities:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from support.supplementing import person, survivors
 
 from logstore.errors import NotFound, StoreRefused, UsageError
 from logstore.formats.custody import Placed
+from logstore.formats.record import Record
+from logstore.s3.bucket import LockMissing
+from logstore.s3.capabilities import MEANINGS, Capabilities, Probe
 from logstore.storage import layout
 from logstore.storage.log import Log
 from logstore.storage.orders import Order
+from logstore.storage.probed import probed_record
 from logstore.verify import bucketevidence
 
 ORDER = Order("ada", "case 17: the regulator asked", "hold add --records 1-2")
@@ -141,6 +146,91 @@ def test_kept_for_some_time_after_the_matter_is_closed(store: BucketStore) -> No
         assert lock is not None
         assert lock.retain_until_us >= released.keep_until_us > 999 * DAY_US
     assert store.verify().exit_code == 0
+
+
+class EventHolds:
+    """Puts on a server's calls what Amazon documents of event holds: no server here has them."""
+
+    def __init__(self, network: Network) -> None:
+        self.days: dict[tuple[str, str], int] = {}
+        self.released: set[tuple[str, str]] = set()
+        network.calls["put_object_retention"] = self.put
+        network.calls["head_object"] = self.head
+
+    def put(self, real: Any, **asked: Any) -> Any:
+        wanted = dict(asked["Retention"])
+        place = (asked["Key"], asked["VersionId"])
+        event, duration = wanted.pop("EventHold", ""), wanted.pop("EventHoldDuration", {})
+        if event == "ON":
+            self.days[place] = duration["Days"]
+        elif event == "OFF":
+            days = self.days.pop(place)
+            self.released.add(place)
+            wanted["RetainUntilDate"] = dt.datetime.now(dt.UTC) + dt.timedelta(days=days, minutes=1)
+        return real(**{**asked, "Retention": wanted})
+
+    def head(self, real: Any, **asked: Any) -> Any:
+        answer = real(**asked)
+        if (asked["Key"], asked.get("VersionId")) in self.days:
+            answer["ObjectLockEventHold"] = "ON"
+        return answer
+
+
+def probed(*, event_hold: bool) -> Record:
+    probes = tuple(
+        Probe(name, meaning, name != "event-hold" or event_hold)
+        for name, meaning in MEANINGS.items()
+    )
+    return probed_record(Capabilities("s3://bucket/logs", "", 1, probes), "ada")
+
+
+def test_where_the_server_keeps_event_holds_the_days_after_the_release_are_left_to_it(
+    store: BucketStore, network: Network
+) -> None:
+    server = EventHolds(network)
+    with store.create() as log:
+        log.append(probed(event_hold=True))
+        filled(log, segments=2)
+        first = store.reader().pins[0].first
+        hold = log.custodian.place(Placed([first, first], then_days=1_000), ORDER).hold
+        assert hold.scope.event
+        mine = {store.bucket.address.key(name) for name in objects(store, 0)}
+        assert {key for key, _ in server.days} == mine
+        assert set(server.days.values()) == {1_000}
+        released = log.custodian.release(hold.number, ORDER)
+        assert released.pending is None
+    assert (server.days, {key for key, _ in server.released}) == ({}, mine)
+    assert held(store) == set()
+    assert store.verify().exit_code == 0
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_event_holds_are_asked_for_only_where_the_newest_probing_found_them(
+    store: BucketStore, network: Network, again: bool
+) -> None:
+    """A server that takes the header and keeps nothing, as every one here but Amazon does."""
+    with store.create() as log:
+        log.append(probed(event_hold=again))
+        filled(log, segments=1)
+        if again:
+            log.append(probed(event_hold=False))
+        first = store.reader().pins[0].first
+        outcome = log.custodian.place(Placed([first, first], then_days=1_000), ORDER)
+        assert not outcome.hold.scope.event
+        assert outcome.pending is None
+    assert held(store) == objects(store, 0)
+
+
+def test_an_event_hold_that_does_not_show_is_not_believed(
+    store: BucketStore, network: Network
+) -> None:
+    with store.create() as log:
+        log.append(probed(event_hold=True))
+        filled(log, segments=1)
+        first = store.reader().pins[0].first
+        outcome = log.custodian.place(Placed([first, first], then_days=1_000), ORDER)
+        assert isinstance(outcome.pending, LockMissing)
+        assert marker(store).exists()
 
 
 def test_supplements_are_held_with_the_records_whose_content_they_hold(store: BucketStore) -> None:
