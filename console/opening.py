@@ -226,8 +226,11 @@ class OpenStore:
 
         return Explorer(self.engine)
 
-    def log(self) -> Log:
+    def log(self, *, seals: bool = False) -> Log:
         """The log, open for writing until this store is closed.
+
+        Args:
+            seals: the command is to seal, and says itself when that can not be done.
 
         Raises:
             UsageError: with `--clear-only`.
@@ -239,7 +242,7 @@ class OpenStore:
         options = Options(protect=self._protect)
         with Progress("finishing an earlier sealing") as progress:
             made = Log.open(self.places.store, self.keys, options=options, progress=progress)
-        if made.away is not None:
+        if made.away is not None and not seals:
             diagnostics.warn(f"{made.away.what}; sealed records wait on this machine")
         return self._stack.enter_context(made)
 

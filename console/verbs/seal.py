@@ -11,7 +11,7 @@ from console.opening import OpenStore
 def run(args: argparse.Namespace) -> int:
     """Seal, and say what was made."""
     with OpenStore(args, "seal") as store:
-        pins = sealing.seal(store.log())
+        pins = sealing.seal(store.log(seals=True))
         records = sum(pin.count for pin in pins)
         facts = [
             ("segments", len(pins)),

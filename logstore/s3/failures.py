@@ -20,7 +20,7 @@ from typing import Any
 
 from logstore.errors import StoreAway, StoreRefused
 
-_KEPT = "Nothing is lost: what is not in the bucket yet is still on this machine."
+_KEPT = "Nothing is lost: what is not in the bucket yet is still on its writer's machine."
 _AGAIN = "Try again later; it goes on where it stopped."
 _FITNESS = "See docs/s3.md for what a bucket must be."
 _QUOTED = 200
@@ -35,7 +35,9 @@ _PASSES = {
 _RENEW = "Renew the credentials, where boto3 looks for them, then try again."
 _EXPIRED = ("the credentials have expired", _RENEW)
 _UNKNOWN_KEY = ("the server does not know the access key", _RENEW)
-_DENIED = ("access is denied", "Let the owner of the bucket allow it; see docs/s3.md.")
+_DENIED = (
+    "access is denied", "Let the owner of the bucket allow it; docs/iam says what each role needs.",
+)  # fmt: skip
 _REFUSALS = {
     "InvalidAccessKeyId": _UNKNOWN_KEY,
     "InvalidClientTokenId": _UNKNOWN_KEY,
@@ -57,6 +59,7 @@ _REFUSALS = {
         "there is no such bucket", "Check its name, and which account and endpoint are asked.",
     ),
 }  # fmt: skip
+_NO_WORDS = {"", "Access Denied", "Forbidden", "Unauthorized"}
 _ELSEWHERE = {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301",
               "307", "IllegalLocationConstraintException"}  # fmt: skip
 
@@ -103,6 +106,11 @@ def code_of(error: BaseException) -> str:
 def is_denial(error: StoreRefused) -> bool:
     """Whether the server said of whoever asks that they may not."""
     return _REFUSALS.get(code_of(error.__cause__ or error)) == _DENIED
+
+
+def is_unexplained(error: StoreRefused) -> bool:
+    """Whether the server gave no reason: the answer to a HEAD has no room for one."""
+    return code_of(error.__cause__ or error).isdigit()
 
 
 def absent(doing: str) -> FileNotFoundError:
@@ -175,7 +183,14 @@ def _refusal(code: str, answer: Any, now: float) -> tuple[str, str] | None:
     if code in _ELSEWHERE:
         region = _quoted(headers(answer).get("x-amz-bucket-region", "another one"))
         return f"the bucket lies in another region ({region})", "Name that region."
+    if _REFUSALS.get(code) == _DENIED:
+        return _denied(_words_of(answer)), _DENIED[1]
     return _REFUSALS.get(code)
+
+
+def _denied(said: str) -> str:
+    """With what the server says of it: Amazon names the action that is not allowed."""
+    return _DENIED[0] if said in _NO_WORDS else f"{_DENIED[0]}: {said}"
 
 
 def _on_the_way(error: Exception, doing: str) -> StoreAway:
@@ -217,9 +232,12 @@ def _skewed(server: float | None, now: float) -> str:
 
 
 def _words(error: Any) -> str:
-    detail = error.response.get("Error", {})
-    said = _quoted(detail.get("Message") or "")
+    said = _words_of(error.response)
     return f"{said} ({_quoted(code_of(error))})" if said else _quoted(code_of(error))
+
+
+def _words_of(answer: Any) -> str:
+    return _quoted(answer.get("Error", {}).get("Message") or "")
 
 
 def _quoted(said: object) -> str:

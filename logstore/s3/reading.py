@@ -168,6 +168,7 @@ class BucketReader:
 
         Raises:
             StoreAway: the server can not be asked now.
+            StoreRefused: not with these credentials, or there is no such bucket.
         """
         said = self._configuration("get_bucket_versioning")
         return None if said is None else said.get("Status") == "Enabled"
@@ -177,6 +178,7 @@ class BucketReader:
 
         Raises:
             StoreAway: the server can not be asked now.
+            StoreRefused: not with these credentials, or there is no such bucket.
         """
         said = self._configuration("get_object_lock_configuration")
         found = None if said is None else said.get("ObjectLockConfiguration", {})
@@ -187,8 +189,11 @@ class BucketReader:
             with failures.told(f"look at the configuration of {self.address}"):
                 found: Answer = getattr(self.client, operation)(Bucket=self.address.bucket)
         except StoreRefused as error:
-            code = failures.code_of(error.__cause__ or error)
-            return {} if code == "ObjectLockConfigurationNotFoundError" else None
+            if failures.code_of(error.__cause__ or error) == "ObjectLockConfigurationNotFoundError":
+                return {}
+            if failures.is_denial(error):
+                return None
+            raise
         return found
 
     @contextlib.contextmanager
@@ -196,13 +201,15 @@ class BucketReader:
         """`failures.told`, which also knows a version that is gone from one that may not be read.
 
         Who may not list the whole bucket is told of both that access is denied (Amazon S3 API
-        reference, "GetObject": 403 without s3:ListBucket); the listing below our prefix knows.
+        reference, "GetObject": 403 without s3:ListBucket). The listing below our prefix knows, or
+        is refused with the reason that was missing.
         """
         try:
             with failures.told(doing, of_version=True):
                 yield
         except StoreRefused as error:
-            if failures.is_denial(error) and not self._lists(name, version_id):
+            unclear = failures.is_denial(error) or failures.is_unexplained(error)
+            if unclear and not self._lists(name, version_id):
                 raise failures.absent(doing) from error
             raise
 

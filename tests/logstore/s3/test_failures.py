@@ -56,6 +56,27 @@ def test_what_stays_until_somebody_acts(status: int, code: str, says: str, todo:
     assert "Nothing is lost" in error.kept
 
 
+def test_a_denial_names_the_action_where_the_server_does() -> None:
+    said = "User: arn:aws:iam::111122223333:user/a is not authorized to perform: s3:PutObject on"
+    for words, what in ((said, f"access is denied: {said}"), ("Access Denied", "access is denied")):
+        with (
+            fake_s3(lambda _, words=words: refusal(403, "AccessDenied", words)) as (endpoint, _),
+            pytest.raises(StoreRefused, match=f"{re.escape(what)}$"),
+        ):
+            list(reader(endpoint).versions())
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "ExpiredToken"), (403, "InvalidAccessKeyId")])
+def test_why_a_head_is_refused_is_asked_for(status: int, code: str) -> None:
+    """Its answer has no body, so no reason in it."""
+    with fake_s3(lambda request: refusal(status, code)) as (endpoint, _):
+        with pytest.raises(StoreRefused, match=r"credentials have expired|does not know"):
+            reader(endpoint).head(A, V)
+        for ask in (reader(endpoint).versioned, reader(endpoint).lockable):
+            with pytest.raises(StoreRefused, match=r"credentials have expired|does not know"):
+                ask()
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [(503, "SlowDown"), (500, "InternalError"), (429, "TooManyRequests"), (502, "BadGateway"),
