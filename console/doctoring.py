@@ -36,6 +36,7 @@ def checks(args: Namespace) -> Iterator[Check]:
     yield _swap()
     yield _working_copy_encryption()
     places = opening.places(args)
+    is_new = opening.is_new(places)
     try:
         opening.settled(places)
     except NotFound:
@@ -56,6 +57,8 @@ def checks(args: Namespace) -> Iterator[Check]:
 
         reader = LogReader.open(places.store, policy=policy, origin=args.log)
     except AirconError as error:
+        if is_new:
+            opening.drop_if_unused(places)
         yield Check("log", "bad", f"{error.what}; run `aircon verify`")
         return
     if remote is not None:

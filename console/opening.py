@@ -115,6 +115,24 @@ def policy(path: Path) -> Policy:
         raise CannotJudge(f"{path} is not a policy: {error.what}") from None
 
 
+def is_new(places: Places) -> bool:
+    """Whether it is a bucket that has no home here yet."""
+    from logstore.storage.home import read_remote
+
+    return places.bucket is not None and read_remote(places.store) is None
+
+
+def drop_if_unused(places: Places) -> None:
+    """Remove a bucket's new home where the command that made it failed and left no more there.
+
+    Otherwise what was tried first, at the wrong server perhaps, would be taken for the server.
+    """
+    from logstore.storage.home import drop_unused
+
+    if places.bucket is not None:
+        drop_unused(places.store)
+
+
 class OpenStore:
     """A store and what was opened of it.
 
@@ -133,7 +151,9 @@ class OpenStore:
     def __init__(
         self, args: Namespace, verb: str, *, needs_keys: bool = True, protect: bool = True
     ) -> None:
-        self.places = settled(places(args))
+        found = places(args)
+        self._is_new = is_new(found)
+        self.places = settled(found)
         self.verb = verb
         self._args = args
         self._clear_only = not needs_keys or bool(getattr(args, "clear_only", False))
@@ -144,8 +164,10 @@ class OpenStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close()
+        if self._is_new and kind is not None:
+            drop_if_unused(self.places)
 
     def close(self) -> None:
         """Close everything that was opened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import secrets
 import socket
@@ -15,13 +16,14 @@ from logstore.errors import UsageError
 
 if TYPE_CHECKING:
     from logstore.keys.holders import KekHolder
+    from logstore.keys.keystore import KeyStore
     from logstore.s3.capabilities import Capabilities
     from logstore.storage.logfile import Retention
     from logstore.storage.places import Places
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make them; nothing that exists is touched."""
+    """Make them, or go on with what an attempt began; nothing else that exists is touched."""
     args.store = args.directory
     args.policy = args.policy or None
     places = opening.places(args)
@@ -46,14 +48,16 @@ def run(args: argparse.Namespace) -> int:
 def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> str:
     """Make store, key store and policy; returns the verifier key.
 
+    Where it fails before the key store is made, nothing stays. What stopped after that is continued
+    by doing the same again.
+
     Raises:
-        UsageError: one of them exists already, or the retention is none that a log may have.
+        UsageError: there is such a log already, or something else lies where it would; or the
+            retention is none that a log may have.
         StoreAway: the bucket can not be reached, refuses, or protects nothing.
     """
-    from logstore.disk import Disk
     from logstore.formats.policy import Policy
-    from logstore.keys.keystore import KeyStore
-    from logstore.storage.home import make_writer
+    from logstore.storage.beginning import put_policy
     from logstore.storage.log import Log, Options
     from logstore.storage.logfile import check_origin
     from logstore.storage.probed import probed_record
@@ -61,29 +65,62 @@ def create(args: argparse.Namespace, origin: str, *, protect: bool = True) -> st
     places = opening.places(args)
     check_origin(origin)
     retention = _retention(args, places)
-    for path in (places.store / "store.json", places.store / "writer.json", places.keys,
-                 places.policy):  # fmt: skip
-        if path.exists():
-            raise UsageError(
-                f"{path} exists already",
-                kept="Nothing was changed; a log is never started anew over another.",
-                todo="Choose another place, or use what is there.",
-            )
-    capabilities = _probed(places, getattr(args, "sse_kms_key", None))
-    holder = _holder(args, places, origin)
-    keys = KeyStore.create(places.keys, holder, origin=origin)
-    try:
+    capabilities, keys = _begun(args, places, origin)
+    with contextlib.closing(keys):
         verifier = keys.signer().verifier()
-        if places.bucket is not None:
-            make_writer(places.store, secrets.token_hex(8), retention.mode or "COMPLIANCE", Disk())
+        put_policy(places.policy, Policy((verifier,)).text())
+        _let_write(places, retention)
         options = Options(protect=protect)
         with Log.create(places.store, keys, retention=retention, options=options) as log:
             if capabilities is not None:
                 log.append(probed_record(capabilities))
-        Disk().create(places.policy, Policy((verifier,)).text().encode(), mode=0o644)
-    finally:
-        keys.close()
+            kept = log.description.retention
+        if kept != retention:
+            diagnostics.warn(
+                f"what was begun before is kept: {kept.index_days} days for the index and"
+                f" {kept.body_days} for content"
+            )
     return verifier.vkey()
+
+
+def _begun(
+    args: argparse.Namespace, places: Places, origin: str
+) -> tuple[Capabilities | None, KeyStore]:
+    """What the bucket was found to do, and the key store, where a log may begin."""
+    from logstore.storage.beginning import check_place
+
+    is_new = opening.is_new(places)
+    try:
+        _settle(places, getattr(args, "sse_kms_key", None))
+        check_place(places, origin)
+        return _probed(places), _keys(args, places, origin)
+    except BaseException:
+        if is_new:
+            opening.drop_if_unused(places)
+        raise
+
+
+def _settle(places: Places, sse_kms_key: str | None) -> None:
+    """The home of a bucket, whose new objects are encrypted under that key.
+
+    Raises:
+        UsageError: a key for objects was named, and there is no bucket.
+    """
+    if places.bucket is not None:
+        opening.settled(places, sse_kms_key)
+    elif sse_kms_key:
+        raise UsageError("--sse-kms-key is for a bucket", kept="Nothing was made.")
+
+
+def _keys(args: argparse.Namespace, places: Places, origin: str) -> KeyStore:
+    """The key store: new, or one that an attempt before has made."""
+    from logstore.keys.keystore import KeyStore, holder_name
+
+    begun = holder_name(places.keys) is not None
+    if begun:
+        diagnostics.note(f"Going on with what was begun in {places.keys}.")
+    holder = passphrases.holder(args, places.keys) if begun else _holder(args, places, origin)
+    return KeyStore.open_or_create(places.keys, holder, origin=origin)
 
 
 def _holder(args: argparse.Namespace, places: Places, origin: str) -> KekHolder:
@@ -95,24 +132,38 @@ def _holder(args: argparse.Namespace, places: Places, origin: str) -> KekHolder:
     return passphrases.new_holder(args, places.keys)
 
 
-def _probed(places: Places, sse_kms_key: str | None) -> Capabilities | None:
-    """What the bucket was found to do, with objects under that key; None for a directory.
+def _let_write(places: Places, retention: Retention) -> None:
+    """Let a bucket's home write, in the mode that was asked for.
 
     Raises:
-        UsageError: a key for objects was named, and there is no bucket.
+        UsageError: it was begun in another mode.
+    """
+    from logstore.disk import Disk
+    from logstore.storage.home import make_writer, read_writer
+
+    if places.bucket is None:
+        return
+    mode, writer = retention.mode or "COMPLIANCE", read_writer(places.store)
+    if writer is None:
+        make_writer(places.store, secrets.token_hex(8), mode, Disk())
+    elif writer.mode != mode:
+        raise UsageError(f"this was begun with --mode {writer.mode.lower()}")
+
+
+def _probed(places: Places) -> Capabilities | None:
+    """What the bucket was found to do; None for a directory.
+
+    Raises:
         StoreRefused: it would not protect evidence.
     """
-    if places.bucket is None:
-        if sse_kms_key:
-            raise UsageError("--sse-kms-key is for a bucket", kept="Nothing was made.")
-        return None
     from logstore.s3.bucket import Bucket
     from logstore.s3.probing import probe_bucket
     from logstore.storage.home import read_remote
     from logstore.storage.probed import check_fit
 
-    remote = read_remote(opening.settled(places, sse_kms_key).store)
-    assert remote is not None
+    remote = read_remote(places.store)
+    if remote is None:
+        return None
     diagnostics.note(f"Attacking throw-away objects in {places.name} to see what it protects ...")
     return check_fit(probe_bucket(Bucket(remote)))
 

@@ -24,6 +24,7 @@ from logstore.disk import Disk, read_plain
 from logstore.errors import FormatError, UsageError
 from logstore.s3.address import Address
 from logstore.s3.remote import MAX_FILE, REMOTE_FILE, Remote, encode, parse
+from logstore.storage.places import Places
 
 WRITER_FILE = "writer.json"
 
@@ -141,6 +142,20 @@ def reads_only(folder: Path) -> bool:
         FormatError: its files can not be read.
     """
     return read_remote(folder) is not None and read_writer(folder) is None
+
+
+def drop_unused(folder: Path) -> None:
+    """Remove a home that says where a bucket is and holds nothing else, nor has neighbours.
+
+    Otherwise an attempt at the wrong server would be remembered as the server.
+    """
+    beside = Places.of(folder)
+    neighbours = (beside.keys, beside.policy, beside.work, beside.seen, beside.tokens)
+    if not folder.is_dir() or any(each.exists() for each in neighbours):
+        return
+    if {each.name for each in folder.iterdir()} <= {REMOTE_FILE}:
+        (folder / REMOTE_FILE).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def check_may_write(folder: Path) -> None:
