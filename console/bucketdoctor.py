@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from console.doctorcheck import Check, State
 from logstore.errors import AirconError
+from logstore.formats.pins import ObjectSpan
 
 if TYPE_CHECKING:
-    from logstore.formats.pins import ObjectPin
+    from logstore.formats.custody import Custody
     from logstore.s3.bucket import BucketReader
     from logstore.s3.capabilities import Capabilities
     from logstore.s3.remote import Remote
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _THREADS = 16
 _SKEWED_S = 60
 _AS_SEALED = "locked COMPLIANCE as long as sealed"
+_AND_HELD = f"{_AS_SEALED}, and held"
+_UNASKED = "under legal hold, which no record asks for"
 
 
 def checks(remote: Remote) -> Iterator[Check]:
@@ -71,32 +74,35 @@ def locks(reader: LogReader, remote: Remote) -> Iterator[Check]:
     """How every sealed object is really locked, by asking for each."""
     from logstore.s3.bucket import BucketReader
 
-    pins = [pin.index for pin in reader.pins] + [p.body for p in reader.pins if p.body is not None]
-    if not pins:
+    custody = reader.custody()
+    indexes = [ObjectSpan(pin.index, pin.first, pin.end) for pin in reader.pins]
+    bodies = [each for each in reader.bodies() if each.pin.key not in custody.gone]
+    if not indexes:
         yield Check("sealed objects", "ok", "none yet")
         return
     bucket = BucketReader(remote)
     try:
         with ThreadPoolExecutor(_THREADS, "aircon-doctor") as pool:
-            shown = Counter(pool.map(lambda pin: _lock(bucket, pin), pins))
+            shown = Counter(pool.map(lambda one: _lock(bucket, one, custody), indexes + bodies))
     except AirconError as error:
         yield Check("sealed objects", "warn", f"their locks could not be read: {error.what}")
         return
     said = ", ".join(f"{count:,} {what}" for what, count in shown.most_common())
-    yield Check("sealed objects", "ok" if shown.keys() == {_AS_SEALED} else "warn", said)
+    yield Check("sealed objects", "ok" if shown.keys() <= {_AS_SEALED, _AND_HELD} else "warn", said)
 
 
-def _lock(bucket: BucketReader, pin: ObjectPin) -> str:
+def _lock(bucket: BucketReader, one: ObjectSpan, custody: Custody) -> str:
     """How one object is protected, in words that are the same for all that are so."""
+    pin, due = one.pin, custody.holding(one.first, one.end) is not None
     try:
         version = pin.version or bucket.history(pin.key)[0].version_id
         head = bucket.head(pin.key, version)
     except (FileNotFoundError, IndexError):
         return "gone"
-    if head.hold:
-        return "under legal hold"
+    if head.hold is not due:
+        return _UNASKED if head.hold else "not under the legal hold that the log asks for"
     if head.lock is None:
         return "not locked, as far as is shown"
-    if head.lock.retain_until_us < pin.retain_until_us:
+    if head.lock.retain_until_us < max(pin.retain_until_us, custody.keep_until(one.first, one.end)):
         return f"locked {head.lock.mode} for less long than sealed"
-    return f"locked {head.lock.mode} as long as sealed"
+    return f"locked {head.lock.mode} as long as sealed" + (", and held" if due else "")

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from console import asking, diagnostics, output
-from console.columns import Column
+from console.columns import Column, moment
 from console.durations import days
 from console.opening import OpenStore
 from console.orders import order
@@ -96,7 +96,9 @@ def _told(outcome: HoldOutcome, args: argparse.Namespace) -> int:
         ("records", words(hold.scope)),
         ("by", hold.by),
         ("review", hold.scope.review),
-        ("kept until us", hold.keep_until_us),
+        ("kept until us", hold.keep_until_us)
+        if args.json
+        else ("kept until", moment(hold.keep_until_us)[:10] if hold.keep_until_us else ""),
         ("objects", outcome.objects),
     ]
     output.facts([each for each in facts if each[1] or args.json], as_json=args.json)

@@ -39,7 +39,7 @@ def parse_records(said: str, review: str, then_days: int) -> Placed:
             spans.append((first, int(match[3] or match[1])))
     if any(last < first for first, last in spans):
         raise UsageError(f"--records {said!r} has a range that ends before it begins")
-    return Placed(_flat(_joined(spans, MOST_RANGES)), onward, review, then_days)
+    return _scope(spans, onward, review, then_days)
 
 
 def between(
@@ -59,10 +59,20 @@ def between(
         TamperingFound: an index object is missing or not the pinned bytes.
     """
     onward = reader.size if period[1] is None else None
-    spans = _joined(_runs(_within(reader, *period)), MOST_RANGES)
+    spans = _runs(_within(reader, *period))
     if not spans and onward is None:
         raise UsageError("no record is of that period", kept="Nothing is held.")
-    return Placed(_flat(spans), onward, review, then_days)
+    return _scope(spans, onward, review, then_days)
+
+
+def _scope(
+    spans: Iterable[tuple[int, int]], onward: int | None, review: str, then_days: int
+) -> Placed:
+    """The scope in its shortest form."""
+    merged = _joined(spans, MOST_RANGES)
+    while onward is not None and merged and merged[-1][1] >= onward - 1:
+        onward = min(onward, merged.pop()[0])
+    return Placed([end for span in merged for end in span], onward, review, then_days)
 
 
 def words(scope: Placed) -> str:
@@ -117,7 +127,3 @@ def _joined(spans: Iterable[tuple[int, int]], most: int) -> list[tuple[int, int]
         (merged[start][0], merged[end - 1][1])
         for start, end in zip(starts, [*kept, len(merged)], strict=True)
     ]
-
-
-def _flat(spans: Iterable[tuple[int, int]]) -> list[int]:
-    return [end for span in spans for end in span]
