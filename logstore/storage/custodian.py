@@ -8,6 +8,7 @@ store lacks and nobody asked for; it is finished the next time (`Custodian.catch
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +41,9 @@ from logstore.storage.retention import Kept, RetentionPlan, check_digest, plan
 
 if TYPE_CHECKING:
     from logstore.storage.reader import LogReader
+
+
+_THREADS = 8  # each waits for the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +220,12 @@ class Custodian:
         custody = reader.custody()
         bodies = {each.pin.key: each for each in reader.bodies()}
         begun = next(each for each in custody.unfinished if each.at == at)
-        kept = []
-        for key in begun.fields.objects:
-            why = self._remove_one(bodies.get(key), custody)
-            if why:
-                kept.append((key, why))
+        keys = begun.fields.objects
+        with ThreadPoolExecutor(_THREADS, "aircon-retention") as pool:
+            why = list(pool.map(lambda key: self._remove_one(bodies.get(key), custody), keys))
+        kept = [(key, said) for key, said in zip(keys, why, strict=True) if said]
         names = {key for key, _ in kept}
-        removed = tuple(key for key in begun.fields.objects if key not in names)
+        removed = tuple(key for key in keys if key not in names)
         fields = Finished(at, len(removed), sorted(names))
         self._door.append(Record(FINISHED, "console", by, clear=to_clear(fields)))
         ended = next(e for e in self._door.reader().custody().removals if e.at == at)

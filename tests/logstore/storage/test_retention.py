@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.bucket_stores import BucketStore, new_store
+from support.bucket_stores import new_store
 from support.clocks import DAY_US, Shifted
-from support.old_store import LONG_AGO, SHORT, OldStore
+from support.old_store import LONG_AGO, SHORT, OldStore, make_in_bucket
 from support.s3_servers import Server
 from support.stores import OPTIONS, ORIGIN, chat, texts
 from support.supplementing import destroy, person, survivors
+from support.waiting import until
 
 from logstore.disk import Disk
 from logstore.errors import UsageError
@@ -25,7 +26,7 @@ from logstore.query.filters import Filter
 from logstore.query.forgetting import forget
 from logstore.query.parts import GROUP
 from logstore.storage.blobs import LocalBlobs
-from logstore.storage.clock import Clock, SystemClock
+from logstore.storage.clock import SystemClock
 from logstore.storage.custodian import planned
 from logstore.storage.log import Log
 from logstore.storage.orders import Order
@@ -284,22 +285,20 @@ def test_a_server_that_still_locks_an_object_keeps_it_and_that_is_said(
 ) -> None:
     store = new_store(rgw, tmp_path / "writer", monkeypatch)
     in_seconds = Shifted(8_000_000 - 200 * DAY_US)  # retention of what is sealed ends in 8 s
-    _make(store, in_seconds)
+    make_in_bucket(store, in_seconds)
     pins = store.reader().pins
     assert pins[0].body is not None
     assert pins[1].body is not None
     later = Shifted(400 * DAY_US)  # this machine's clock is wrong, the server's is not
     with Log.open(store.path, store.keys(), options=OPTIONS, clock=later) as log:
-        until = now_us() + 60_000_000
-        made = log.custodian.plan(until)
-        outcome = log.custodian.apply(made.digest, until, ORDER)
+        soon = now_us() + 60_000_000
+        made = log.custodian.plan(soon)
+        outcome = log.custodian.apply(made.digest, soon, ORDER)
         assert outcome.removed == ()
         assert [key for key, _ in outcome.kept] == [pins[0].body.key, pins[1].body.key]
         assert "locked" in outcome.kept[0][1]
     assert len(texts(store.reader())) == 2
-    from support.waiting import until as wait
-
-    wait(lambda: now_us() > pins[1].body.retain_until_us + 2_000_000)  # type: ignore[union-attr]
+    until(lambda: now_us() > pins[1].body.retain_until_us + 2_000_000)  # type: ignore[union-attr]
     with store.open() as log:
         made = log.custodian.plan(now_us())
         assert log.custodian.apply(made.digest, made.until_us, ORDER).kept == ()
@@ -309,21 +308,3 @@ def test_a_server_that_still_locks_an_object_keeps_it_and_that_is_said(
     auditor = store.elsewhere(tmp_path / "auditor").verify()
     assert auditor.exit_code == 0
     assert "body-expired" in auditor.codes()
-
-
-def _make(store: BucketStore, clock: Clock) -> None:
-    """A store whose content is kept 200 days, written by a machine with that clock."""
-    import secrets
-
-    from support.bucket_stores import KEPT
-
-    from logstore.storage.home import make_home, make_writer
-
-    make_home(store.path, store.remote, Disk(immutable=False))
-    make_writer(store.path, secrets.token_hex(8), "COMPLIANCE", Disk(immutable=False))
-    keys = KeyStore.create(store.keys_path, NoHolder(), origin=ORIGIN)
-    made = Log.create(store.path, keys, retention=KEPT, options=OPTIONS, clock=clock)
-    with made as log:
-        for number in range(2):
-            log.append(chat(f"old {number}", "ada"))
-            log.seal()
