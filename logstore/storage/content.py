@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from logstore.formats.blocks import BlockContext
-from logstore.formats.leaf import Leaf
-from logstore.formats.pins import ObjectPin, SegmentPin
+from logstore.formats.custody import Custody
+from logstore.formats.leaf import Leaf, parse
+from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.keys.keystore import KeyStore
 from logstore.storage.bodies import (
     ABSENT,
@@ -21,13 +22,38 @@ from logstore.storage.bodies import (
     check,
     key_problem,
 )
+from logstore.storage.rangedreads import RangedReads
 from logstore.storage.supplementbodies import SupplementBodies
-
-if TYPE_CHECKING:
-    from logstore.storage.reader import LogReader
+from logstore.storage.tail import Tail
+from logstore.storage.verifiedfiles import VerifiedFiles
 
 Opener = Callable[[Leaf], Opened]
 """Gives a record's nonce and content, or why not."""
+
+
+class Records(Protocol):
+    """What content is opened of: a reader, as far as it is asked here."""
+
+    origin: str
+    tail: Tail
+    files: VerifiedFiles
+    ranged: RangedReads
+
+    def pins_in(self, first: int, end: int) -> list[SegmentPin]:
+        """Sealed segments that hold records of [first, end)."""
+        ...
+
+    def leaves(self, first: int, count: int) -> list[bytes]:
+        """Proven leaves of a range."""
+        ...
+
+    def supplements(self) -> list[SupplementPin]:
+        """Supplements that records pin, oldest first."""
+        ...
+
+    def custody(self) -> Custody:
+        """What retention removed."""
+        ...
 
 
 class Content:
@@ -38,7 +64,7 @@ class Content:
         keys: opens bodies.
     """
 
-    def __init__(self, reader: LogReader, keys: KeyStore) -> None:
+    def __init__(self, reader: Records, keys: KeyStore) -> None:
         self._reader = reader
         self._keys = keys
         self._gone = reader.custody().gone
@@ -76,7 +102,7 @@ class Content:
         if pin.body is None or pin.body.key in self._gone:
             return {}
         wanted = range(low, high) if only is None else sorted(only.intersection(range(low, high)))
-        part = self._reader.ranged.bodies(pin, wanted, self._keys)
+        part = self._ranged(pin, wanted)
         if part is not None:
             return part
         context = BlockContext(self._reader.origin, pin.first, pin.count)
@@ -85,6 +111,17 @@ class Content:
                 return {}
             found = SegmentBodies(path, context, self._keys).read(low, high, only)
             return {index: body for index, body in found if only is None or index in only}
+
+    def _ranged(
+        self, pin: SegmentPin, wanted: Sequence[int]
+    ) -> dict[int, bytes | Unreadable] | None:
+        """Content read by ranges; None where the whole object is to be read."""
+        ranged = self._reader.ranged
+        if not ranged.worth(pin.body, wanted):
+            return None
+        raw = self._reader.leaves(wanted[0], wanted[-1] + 1 - wanted[0])
+        leaves = [parse(raw[index - wanted[0]]) for index in wanted]
+        return ranged.bodies(pin, leaves, self._keys)
 
     def _if_here(self, pin: ObjectPin) -> AbstractContextManager[Path | None]:
         files = self._reader.files

@@ -11,27 +11,24 @@ Rules:
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from logstore.errors import FormatError, KeyUnavailable, StoreAway, StoreRefused
 from logstore.formats import blocks
 from logstore.formats.leaf import Leaf, parse
-from logstore.formats.merkle import Frontier
 from logstore.formats.pins import ObjectPin, SegmentPin
 from logstore.keys.keystore import KeyStore
+from logstore.storage.blobs import Blobs
 from logstore.storage.bodies import Unreadable, check, key_problem
 from logstore.storage.rangedfile import Span
 from logstore.storage.rangedparquet import RangedParquet
+from logstore.storage.sealedpart import SealedPart
 from logstore.storage.segmenttree import SegmentTree
-
-if TYPE_CHECKING:
-    from logstore.storage.reader import LogReader
 
 T = TypeVar("T")
 
@@ -55,11 +52,13 @@ class RangedReads:
     small, much of it is wanted, or something about it is not as it should be.
 
     Args:
-        reader: of the log.
+        sealed: the log's sealed part.
+        blobs: where its objects are.
     """
 
-    def __init__(self, reader: LogReader) -> None:
-        self._reader = reader
+    def __init__(self, sealed: SealedPart, blobs: Blobs) -> None:
+        self._sealed = sealed
+        self._blobs = blobs
         self._open: OrderedDict[str, RangedParquet] = OrderedDict()
         self._whole: set[str] = set()
         self._lock = threading.Lock()
@@ -112,25 +111,29 @@ class RangedReads:
         ids = itertools.chain.from_iterable(part.strings(g, _ID, nullable=True) for g in groups)
         return next((row for row, each in enumerate(ids) if each == identifier), None)
 
-    def bodies(self, pin: SegmentPin, wanted: Sequence[int], keys: KeyStore) -> _Bodies | None:
+    def worth(self, pin: ObjectPin | None, wanted: Sequence[int]) -> bool:
+        """Whether content of these records, ascending, may be read so."""
+        if pin is None or not wanted or wanted[-1] - wanted[0] >= _MOST:
+            return False
+        return pin.key not in self._whole and self._blobs.part(pin) is not None
+
+    def bodies(self, pin: SegmentPin, leaves: Sequence[Leaf], keys: KeyStore) -> _Bodies | None:
         """nonce32 || content of records of a segment, or why not.
 
         Args:
             pin: the segment.
-            wanted: indexes of its records, ascending.
+            leaves: of its records, proven.
             keys: opens content.
 
         Raises:
-            TamperingFound: the index object is not the pinned one.
             StoreAway: the bucket can not be reached now.
         """
         body = pin.body
-        if body is None or not wanted or wanted[-1] - wanted[0] >= _MOST or not self._may(body):
+        if body is None:
             return None
-        raw = self._reader.leaves(wanted[0], wanted[-1] + 1 - wanted[0])
         found: _Bodies = {}
         due: _Owners = {}
-        for leaf in map(parse, (raw[index - wanted[0]] for index in wanted)):
+        for leaf in leaves:
             if leaf.body is not None:
                 problem = key_problem(keys, leaf.body.keys)
                 if problem is None:
@@ -151,7 +154,7 @@ class RangedReads:
         if not self._bring(body, part, part.spans(groups, _BLOCK)):
             return None
         found: _Bodies = {}
-        context = blocks.BlockContext(self._reader.origin, pin.first, pin.count)
+        context = blocks.BlockContext(self._sealed.origin, pin.first, pin.count)
         for ids, leaves in due.items():
             key = blocks.block_key([keys.key(each).key for each in ids], ids, context)
             read = (part.strings(group, _BLOCK, nullable=False) for group in places[ids])
@@ -162,12 +165,9 @@ class RangedReads:
 
     # -- which objects ------------------------------------------------------------------------
 
-    def _may(self, pin: ObjectPin) -> bool:
-        return pin.key not in self._whole and self._reader.blobs.part(pin) is not None
-
     def _part(self, pin: ObjectPin, rows: int, columns: Collection[str]) -> RangedParquet | None:
         """What is here of an object, its footer at least."""
-        fetch = self._reader.blobs.part(pin)
+        fetch = self._blobs.part(pin)
         if fetch is None:
             return None
         return self._open.get(pin.sha256) or RangedParquet(fetch, pin.size, rows, columns)
@@ -204,9 +204,8 @@ class RangedReads:
             return None
 
     def _tree(self, pin: SegmentPin) -> SegmentTree:
-        place = bisect.bisect_left(self._reader.pins, pin.first, key=lambda each: each.first)
-        before = self._reader.seals[place - 1].edge() if place else Frontier()
-        return SegmentTree(before, self._reader.seals[place])
+        before, seal = self._sealed.place(pin)
+        return SegmentTree(before, seal)
 
 
 def _entries(

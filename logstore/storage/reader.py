@@ -14,10 +14,9 @@ Rules:
 
 from __future__ import annotations
 
-import bisect
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -27,9 +26,9 @@ from logstore.errors import CannotJudge, NotFound, TamperingFound
 from logstore.formats.body import Body
 from logstore.formats.checkpoint import Checkpoint
 from logstore.formats.columns import schema, table
-from logstore.formats.custody import Custody, CustodyEvent, fold
+from logstore.formats.custody import Custody, fold
 from logstore.formats.leaf import Leaf, parse
-from logstore.formats.merkle import EMPTY_ROOT, Frontier
+from logstore.formats.merkle import EMPTY_ROOT
 from logstore.formats.pins import ObjectSpan, SegmentPin, SupplementPin
 from logstore.formats.policy import Policy
 from logstore.keys.keystore import KeyStore
@@ -40,9 +39,8 @@ from logstore.storage.content import Content
 from logstore.storage.cosigned import CosignedShelf
 from logstore.storage.logfile import DAY_US, parse_log_file
 from logstore.storage.loglist import log_files
-from logstore.storage.proven import seal_or_stray
 from logstore.storage.rangedreads import RangedReads
-from logstore.storage.seal import Seal
+from logstore.storage.sealedpart import SealedPart
 from logstore.storage.stores import open_blobs
 from logstore.storage.tail import Tail
 from logstore.storage.verifiedfiles import VerifiedFiles
@@ -84,14 +82,12 @@ class LogReader:
         self.origin = origin
         self.policy = policy
         self.keys = keys
-        self.pins: list[SegmentPin] = []
-        self.seals: list[Seal] = []
-        self._supplements: list[SupplementPin] = []  # that seals list
-        self._custody: list[CustodyEvent] = []  # likewise
         self._trust = Policy(tuple(key for key in policy.logs if key.name == origin))
         self.blobs = blobs or open_blobs(store, Disk(immutable=False))
         self.files = VerifiedFiles(self.blobs)
-        self.ranged = RangedReads(self)
+        self._part = SealedPart(origin, self._trust, self.blobs)
+        self.pins, self.seals = self._part.pins, self._part.seals
+        self.ranged = RangedReads(self._part, self.blobs)
         self.cosigned = CosignedShelf(self)
         self.tail = self._new_tail()
         self.refresh()
@@ -141,7 +137,7 @@ class LogReader:
     @property
     def sealed(self) -> int:
         """Records in sealed segments."""
-        return self.pins[-1].end if self.pins else 0
+        return self._part.end
 
     @property
     def size(self) -> int:
@@ -184,7 +180,7 @@ class LogReader:
         for look in range(_LOOKS):
             if look:
                 time.sleep(_PAUSE_S)
-            if self._take_seals(_PATIENCE_S if not look else 0):
+            if self._part.take(_PATIENCE_S if not look else 0):
                 self.tail = self._new_tail()
             if self.tail.refresh():
                 break
@@ -213,47 +209,11 @@ class LogReader:
         )
 
     def _new_tail(self) -> Tail:
-        edge = self.seals[-1].edge() if self.seals else Frontier()
-        return Tail(self.store / layout.wal_directory(self.origin), self.origin, edge, self._judge)
+        directory = self.store / layout.wal_directory(self.origin)
+        return Tail(directory, self.origin, self._part.edge(), self._judge)
 
     def _judge(self, note: bytes) -> Checkpoint:
         return self._trust.check(note)
-
-    def _take_seals(self, patience_s: float) -> bool:
-        ranges = {
-            span: key
-            for key in self.blobs.keys(layout.seal_prefix(self.origin), max_age_s=patience_s)
-            if (span := layout.seal_range(key)) is not None
-        }
-        grown = False
-        strays = []
-        for span in sorted(ranges):
-            if span[0] == self.sealed:
-                taken = self._take_seal(ranges[span])
-                grown = taken or grown
-                strays += [] if taken else [span]
-        if any(first == self.sealed for first, _ in strays):
-            self._check_end(ranges[span] for span in ranges if span[0] > self.sealed)
-        return grown
-
-    def _take_seal(self, key: str) -> bool:
-        found = seal_or_stray(self.blobs, key, self._trust, self.origin)
-        if found is None:
-            return False
-        self.seals.append(found[0])
-        self.pins.append(found[1])
-        self._supplements += found[0].supplements
-        self._custody += found[0].custody or []
-        return True
-
-    def _check_end(self, later: Iterable[str]) -> None:
-        """What stands behind the last segment proves nothing: then no seal may come after it."""
-        if any(seal_or_stray(self.blobs, key, self._trust, self.origin) for key in later):
-            raise TamperingFound(
-                f"the seal of the segment from record {self.sealed} is gone, or was written over",
-                kept="Nothing is shown rather than too little.",
-                todo="Run `aircon verify`.",
-            )
 
     # -- clear part ---------------------------------------------------------------------------
 
@@ -322,12 +282,11 @@ class LogReader:
 
     def pins_in(self, first: int, end: int) -> list[SegmentPin]:
         """Sealed segments that hold records of [first, end)."""
-        start = bisect.bisect_right([pin.end for pin in self.pins], first)
-        return [pin for pin in self.pins[start:] if pin.first < end]
+        return self._part.within(first, end)
 
     def supplements(self) -> list[SupplementPin]:
         """Supplements that sealed and unsealed records pin, oldest first."""
-        return self._supplements + self.tail.supplements()
+        return self._part.supplements + self.tail.supplements()
 
     def bodies(self) -> list[ObjectSpan]:
         """Body objects and supplements, removed or not."""
@@ -336,7 +295,7 @@ class LogReader:
 
     def custody(self) -> Custody:
         """What is under legal hold, and what retention removed."""
-        return fold(self._custody + self.tail.custody())
+        return fold(self._part.custody + self.tail.custody())
 
     def removed(self) -> dict[str, tuple[int, int]]:
         """Body objects that retention removed, with (first, end) of the records concerned."""
