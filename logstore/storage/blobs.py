@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from logstore.disk import AlreadyThere, Disk, open_plain, read_plain, set_immutable
-from logstore.errors import StoreAway, TamperingFound
+from logstore.errors import NotDurable, StoreAway, TamperingFound
 from logstore.formats.pins import ObjectPin
 
 MAX_READ = 256 * 2**20
@@ -165,7 +165,6 @@ class Blobs(Protocol):
             Why it is still there; empty when it is gone.
 
         Raises:
-            NotDurable: the file system refuses.
             StoreAway: the store can not be reached.
         """
         ...
@@ -293,7 +292,10 @@ class LocalBlobs:
         path = self._place(pin.key)
         with contextlib.suppress(OSError):  # then the removal says what is in its way
             set_immutable(path, on=False)
-        self._disk.remove(path)
+        try:
+            self._disk.remove(path)
+        except NotDurable as error:  # another owner's, or immutable
+            return error.what
         return ""
 
     def sweep(self) -> None:

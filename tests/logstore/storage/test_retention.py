@@ -196,6 +196,27 @@ def test_a_removal_that_was_broken_off_is_finished(store: OldStore, held: bool) 
     assert "removal-unfinished" not in store.verify().codes()
 
 
+class _NotMine(Disk):
+    """Does not let go of the first body object: it is another user's."""
+
+    def sys_unlink(self, path: Path) -> None:
+        if "seg-000000000000" in path.name:
+            raise PermissionError(1, "Operation not permitted", str(path))
+        super().sys_unlink(path)
+
+
+def test_a_file_that_can_not_be_removed_is_kept_and_said(store: OldStore) -> None:
+    with store.open(_NotMine(immutable=False)) as log:
+        made = log.custodian.plan(today())
+        outcome = log.custodian.apply(made.digest, today(), ORDER)
+    assert outcome.removed == (made.objects[1].key,)
+    ((key, why),) = outcome.kept
+    assert (key, "not permitted" in why) == (made.objects[0].key, True)
+    assert sorted(texts(store.reader()).values()) == ["of today", "old 0"]
+    report = store.verify()
+    assert (report.exit_code, "removal-unfinished" in report.codes()) == (0, False)
+
+
 def test_an_object_that_was_put_back_is_named(store: OldStore) -> None:
     body = store.reader().pins[0].body
     assert body is not None
