@@ -28,7 +28,8 @@ MAX_OBJECT = 5 * 2**30
 MOST_OF_ONE = 10_000
 """Versions of one name that are told, the oldest: what is laid over them later hides none."""
 
-_PIECE = 4 * 2**20
+_PIECE = 256 * 2**10  # what is hashed or written as it comes is then still in the cache
+_WHOLE = 64 * 2**20  # in one piece up to here: putting pieces together costs as much as their way
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 
 
@@ -101,8 +102,8 @@ class BucketReader:
             StoreRefused: it does not let us, or its answer makes no sense.
         """
         pieces: list[bytes] = []
-        head = self._fetch(name, version_id, pieces.append, most)
-        return Fetched(b"".join(pieces), head)
+        head = self._fetch(name, version_id, pieces.append, most, _WHOLE)
+        return Fetched(pieces[0] if len(pieces) == 1 else b"".join(pieces), head)
 
     def get_into(
         self, name: str, version_id: str, file: BinaryIO, *, most: int = MAX_OBJECT
@@ -113,11 +114,11 @@ class BucketReader:
         """
         return self._fetch(name, version_id, file.write, most)
 
-    def digest(self, name: str, version_id: str, *, most: int = MAX_OBJECT) -> bytes:
+    def digest(self, name: str, version_id: str, *, most: int = MAX_OBJECT) -> tuple[bytes, Head]:
         """SHA-256 of a version's bytes, which are not kept; raises what `get` does."""
         found = hashlib.sha256()
-        self._fetch(name, version_id, found.update, most)
-        return found.digest()
+        head = self._fetch(name, version_id, found.update, most)
+        return found.digest(), head
 
     def get_range(self, name: str, version_id: str, start: int, length: int) -> bytes:
         """Some bytes of a version: fewer than `length` where it ends before.
@@ -223,7 +224,7 @@ class BucketReader:
             "Bucket": self.address.bucket, "Key": self.address.key(name), "VersionId": version_id,
         }  # fmt: skip
 
-    def _fetch(self, name: str, version_id: str, take: Any, most: int) -> Head:
+    def _fetch(self, name: str, version_id: str, take: Any, most: int, piece: int = _PIECE) -> Head:
         with self._told_of(f"read {name}", name, version_id):
             answer = self.client.get_object(**self._one(name, version_id))
             with _body(answer) as body:
@@ -234,11 +235,11 @@ class BucketReader:
                         kept="It was not read.",
                     )
                 got = 0
-                while piece := body.read(min(_PIECE, head.size - got + 1)):
-                    got += len(piece)
+                while data := body.read(min(piece, head.size - got + 1)):
+                    got += len(data)
                     if got > head.size:
                         break
-                    take(piece)
+                    take(data)
         if got != head.size:
             raise failures.nonsense(f"{name} has other than the {head.size:,} bytes it says")
         return head

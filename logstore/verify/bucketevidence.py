@@ -37,6 +37,7 @@ HOLD_GRACE_US = 10 * 60 * 1_000_000
 """For so long after a hold was placed it may be on its way to the bucket still."""
 
 _MOST_TRIED = 64
+_WAITING = 4  # objects on their way for each core: one connection does not fill a line
 _WAL = "wal/"
 _SMALL_ONES = ("seal/", "claim/", "cosigned/", "log/", STORE_FILE)
 
@@ -67,6 +68,10 @@ class BucketEvidence:
     def fenced(self) -> bool:
         """See `Evidence.fenced`."""
         return True
+
+    def at_once(self, workers: int) -> int:
+        """See `Evidence.at_once`: while some wait for the server, others hash."""
+        return workers * _WAITING
 
     # -- what lies there ----------------------------------------------------------------------
 
@@ -142,13 +147,29 @@ class BucketEvidence:
             return _staged(self._home / pin.key, pin, owner)
         other = False
         for version_id in self._candidates(pin):
-            try:
+            with contextlib.suppress(FileNotFoundError, TamperingFound):
                 data = self._bucket.get(pin.key, version_id, pin.size)
-            except (FileNotFoundError, TamperingFound):
-                continue
-            if hashlib.sha256(data).hexdigest() == pin.sha256:
-                return data
-            other = True
+                if hashlib.sha256(data).hexdigest() == pin.sha256:
+                    return data
+                other = True
+        return self._not_there(pin, owner, other=other)
+
+    def mismatch(self, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Finding | None:
+        """See `Evidence.mismatch`: hashed as it comes."""
+        if pin.key.startswith(_WAL):
+            found = _staged(self._home / pin.key, pin, owner)
+            return found if isinstance(found, Finding) else None
+        other = False
+        for version_id in self._candidates(pin):
+            with contextlib.suppress(FileNotFoundError, TamperingFound):
+                if self._bucket.digest(pin.key, version_id, pin.size).hex() == pin.sha256:
+                    return None
+                other = True
+        return self._not_there(pin, owner, other=other)
+
+    def _not_there(
+        self, pin: ObjectPin, owner: SegmentPin | SupplementPin, *, other: bool
+    ) -> Finding:
         if other or self._bucket.history(pin.key):
             what = "no version of it has the bytes that were sealed"
             return Finding("file-changed", what, pin.key, owner.first, owner.last)

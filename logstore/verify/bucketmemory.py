@@ -103,14 +103,16 @@ class BucketMemory:
                 return False
             if all(head.checksum for head in heads):
                 return heads[0].checksum == heads[1].checksum
-            return self._digest(one) == self._digest(other)
+            digests = [self.digest(v.name, v.version_id, v.size) for v in (one, other)]
+            return digests[0] == digests[1]
         except (FileNotFoundError, TamperingFound):
             return False
 
-    def _digest(self, version: Version) -> bytes:
-        place = (version.name, version.version_id)
+    def digest(self, name: str, version_id: str, most: int) -> bytes:
+        """SHA-256 of a version's bytes; raises what `BucketReader.digest` does."""
+        place = (name, version_id)
         if place not in self._digests:
-            self._digests[place] = self._bucket.digest(*place, most=version.size)
+            self._digests[place], self._heads[place] = self._bucket.digest(*place, most=most)
         return self._digests[place]
 
     def fetch(self, names: Iterable[str]) -> None:

@@ -60,6 +60,10 @@ class Evidence(Protocol):
         """Whether every segment was claimed here before it was published: in a bucket."""
         ...
 
+    def at_once(self, workers: int) -> int:
+        """How many objects to read at one time, where so many workers check them."""
+        ...
+
     def look(self) -> Listing:
         """Everything that lies in the store, and what is wrong with that at first sight."""
         ...
@@ -79,6 +83,10 @@ class Evidence(Protocol):
             pin: the object.
             owner: its segment or supplement, for the finding.
         """
+        ...
+
+    def mismatch(self, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Finding | None:
+        """`open` without keeping the bytes: why they are not those that were sealed, if so."""
         ...
 
     def source(self, pin: ObjectPin) -> Path | bytes:
@@ -127,6 +135,10 @@ class Directory:
         """See `Evidence.fenced`: a lock file is enough here."""
         return False
 
+    def at_once(self, workers: int) -> int:
+        """See `Evidence.at_once`: one for each."""
+        return workers
+
     def look(self) -> Listing:
         """See `Evidence.look`."""
         return look_around(self.path)
@@ -142,6 +154,14 @@ class Directory:
     def open(self, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Data | Finding:
         """See `Evidence.open`."""
         return open_object(self.path, pin, owner)
+
+    def mismatch(self, pin: ObjectPin, owner: SegmentPin | SupplementPin) -> Finding | None:
+        """See `Evidence.mismatch`."""
+        found = self.open(pin, owner)
+        if isinstance(found, Finding):
+            return found
+        release(found)
+        return None
 
     def source(self, pin: ObjectPin) -> Path | bytes:
         """See `Evidence.source`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 
-def leaves_of(source: Path | bytes, count: int) -> list[bytes]:
+_BATCH = 4096
+
+Source = Path | bytes | mmap.mmap
+"""A Parquet object by its path or its bytes."""
+
+
+def leaves_of(source: Source, count: int) -> list[bytes]:
     """The first `count` leaves, reading only the row groups that hold them.
 
     Raises:
@@ -24,7 +31,7 @@ def leaves_of(source: Path | bytes, count: int) -> list[bytes]:
     return [leaf for piece in _pieces(source, count) for leaf in piece]
 
 
-def edge_at(source: Path | bytes, pin: SegmentPin, before: Frontier, size: int) -> Frontier:
+def edge_at(source: Source, pin: SegmentPin, before: Frontier, size: int) -> Frontier:
     """The tree's edge at a size within a segment.
 
     Args:
@@ -42,24 +49,27 @@ def edge_at(source: Path | bytes, pin: SegmentPin, before: Frontier, size: int) 
     return edge
 
 
-def parquet_file(source: Path | bytes) -> pq.ParquetFile:
+def parquet_file(source: Source) -> pq.ParquetFile:
     """A Parquet file by its path or its bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
+    if isinstance(source, Path):
+        return pq.ParquetFile(source)
+    return pq.ParquetFile(pa.BufferReader(pa.py_buffer(source)))
 
 
-def _pieces(source: Path | bytes, count: int) -> Iterator[list[bytes]]:
+def _pieces(source: Source, count: int) -> Iterator[list[bytes]]:
     import pyarrow as pa
 
     try:
         file = parquet_file(source)
-        for group in range(file.metadata.num_row_groups):
+        # Of a row group only the pages are unpacked that hold what is wanted.
+        size = max(min(count, _BATCH), 1)
+        for batch in file.iter_batches(size, columns=["leaf"], use_threads=False):
             if count <= 0:
                 return
-            table = file.read_row_group(group, columns=["leaf"], use_threads=False)
-            column = table.column("leaf").slice(0, count)
+            column = batch.column("leaf").slice(0, count)
             count -= len(column)
             yield cast("list[bytes]", column.to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:

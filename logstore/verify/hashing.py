@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from logstore.formats.pins import ObjectPin, SegmentPin
-from logstore.verify.evidence import Evidence, release
+from logstore.verify.evidence import Data, Evidence
 from logstore.verify.findings import Finding
 from logstore.verify.keeping import Keepings, absence
 
@@ -38,6 +39,7 @@ def hash_objects(
     workers: int,
     keepings: Keepings,
     progress: Callable[[int], None],
+    looks: Mapping[str, Callable[[Data], None]] = MappingProxyType({}),
 ) -> Hashed:
     """Check the whole-file hash of the objects of segments.
 
@@ -47,6 +49,10 @@ def hash_objects(
         workers: threads; hashing releases the interpreter.
         keepings: what their log says of keeping them.
         progress: called with the bytes done so far.
+        looks: by the names of objects, what is shown their bytes once they were found right.
+
+    Raises:
+        FormatError: from one of the looks.
     """
     work: list[_Item] = []
     for pin in pins:
@@ -59,12 +65,11 @@ def hash_objects(
 
     def one(item: _Item) -> Finding | int:
         segment, pin, is_body = item
-        data = evidence.open(pin, segment)
-        if not isinstance(data, Finding):
-            size = len(data)
-            release(data)
-            return size
-        return absence(data, keepings.of(pin, segment.first, segment.end)) if is_body else data
+        look = looks.get(pin.key)
+        found = evidence.mismatch(pin, segment) if look is None else _shown(evidence, item, look)
+        if found is None:
+            return pin.size
+        return absence(found, keepings.of(pin, segment.first, segment.end)) if is_body else found
 
     outcome = Hashed()
     for result in _each(one, work, workers):
@@ -75,6 +80,14 @@ def hash_objects(
             outcome.size_bytes += result
             progress(outcome.size_bytes)
     return outcome
+
+
+def _shown(evidence: Evidence, item: _Item, look: Callable[[Data], None]) -> Finding | None:
+    data = evidence.open(item[1], item[0])
+    if isinstance(data, Finding):
+        return data
+    look(data)
+    return None
 
 
 def _each(

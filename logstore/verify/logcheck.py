@@ -19,8 +19,8 @@ from logstore.storage.logfile import Retention, from_clear, parse_log_file
 from logstore.verify import protection
 from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding, LogSummary, Report
-from logstore.verify.firstleaves import edge_at, leaves_of
 from logstore.verify.folding import Fold
+from logstore.verify.glimpses import Glimpses
 from logstore.verify.hashing import hash_objects
 from logstore.verify.heads import Head, SeenFile
 from logstore.verify.keeping import Keepings, removals
@@ -242,8 +242,13 @@ class LogCheck:
         view, request = self._view, self._request
         pins = [segment.pin for segment in view.segments]
         total = max(sum(_size(pin) for pin in pins), 1)
+        # Only the newest of what is remembered or witnessed: it was held to the older ones.
+        inner = {max(request.heads(view.origin), key=_by_size, default=None)}
+        inner |= {head for head in view.heads if head.size in self._newest_witnessed()}
+        glimpses = Glimpses(view.segments, (head.size for head in inner if head is not None))
         hashed = hash_objects(
-            request.evidence, pins, workers=request.workers, keepings=self._keepings,
+            request.evidence, pins, workers=request.evidence.at_once(request.workers),
+            keepings=self._keepings, looks=glimpses.looks,
             progress=lambda done: self._progress(done, total),
         )  # fmt: skip
         self._report.files += hashed.files
@@ -253,15 +258,9 @@ class LogCheck:
         self._take_supplements()
         tail = self._check_tail(self._sizes(view.due, None))
         self._hash_pending()
-        bad = {finding.file for finding in hashed.findings}
-        roots = dict(tail.run.facts.roots)
+        roots = glimpses.roots | tail.run.facts.roots
         roots |= {segment.pin.end: segment.pin.root for segment in view.segments}
-        # Only the newest of what is remembered or witnessed: it was held to the older ones.
-        inner = {max(self._request.heads(view.origin), key=_by_size, default=None)}
-        inner |= {head for head in view.heads if head.size in self._newest_witnessed()}
-        for size in {head.size for head in inner if head is not None} - roots.keys():
-            roots |= self._root_within(bad, size)
-        self._judge_description(self._first_leaf(bad))
+        self._judge_description(glimpses.opening or self._first_unsealed())
         heads = [h for h in self._heads if h.size in roots or h.size > view.size or h in inner]
         self._heads = heads
         self._judge_heads(roots)
@@ -269,22 +268,11 @@ class LogCheck:
     def _newest_witnessed(self) -> set[int]:
         return {one.checkpoint.size for one in self._quorums()[:1]}
 
-    def _root_within(self, bad: set[str], size: int) -> dict[int, bytes]:
-        """The root at a size inside a sealed segment whose index object is whole."""
-        for segment in self._view.segments:
-            inside = segment.pin.first < size < segment.pin.end
-            if inside and segment.before is not None and segment.pin.index.key not in bad:
-                source = self._request.evidence.source(segment.pin.index)
-                return {size: edge_at(source, segment.pin, segment.before, size).root()}
-        return {}
-
-    def _first_leaf(self, bad: set[str]) -> bytes | None:
-        view = self._view
-        if view.segments and view.segments[0].pin.first == 0:
-            pin = view.segments[0].pin.index
-            return None if pin.key in bad else leaves_of(self._request.evidence.source(pin), 1)[0]
-        if view.wals and view.wals[0].first == 0 and view.wals[0].groups:
-            return view.wals[0].groups[0].leaves[0]
+    def _first_unsealed(self) -> bytes | None:
+        """The leaf of record 0, where it is not sealed."""
+        first = self._view.wals[0] if self._view.wals else None
+        if first is not None and first.first == 0 and first.groups:
+            return first.groups[0].leaves[0]
         return None
 
     # -- judgements ---------------------------------------------------------------------------
