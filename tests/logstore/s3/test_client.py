@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from support.fake_s3 import Reply, fake_s3
 
 from logstore.s3.address import Address
-from logstore.s3.client import connect
+from logstore.s3.client import connect, moment
 from logstore.s3.remote import Remote
 
 
@@ -37,6 +38,24 @@ def test_a_put_has_its_digests_in_headers_and_nothing_behind_its_body() -> None:
     assert "x-amz-trailer" not in headers
     assert "aws-chunked" not in headers.get("content-encoding", "")
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-11-25T18:31:31.000Z", "2026-11-25T18:31:31Z", "2026-11-25T19:31:31.000+01:00",
+        "Wed, 25 Nov 2026 18:31:31 GMT", "Wed, 25 Nov 2026 18:31:31 +0000", "25 Nov 2026 18:31:31Z",
+        "20261125T183131Z", 1795631491, 1795631491.0, "1795631491",
+    ],
+)  # fmt: skip
+def test_times_in_answers(said: object) -> None:
+    assert moment(said) == dt.datetime(2026, 11, 25, 18, 31, 31, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize("said", ["", "soon", "2026-13-01T00:00:00Z", "Wed, 99 Nov 2026", None])
+def test_what_is_no_time(said: object) -> None:
+    with pytest.raises((ValueError, RuntimeError)):
+        moment(said)
 
 
 def test_boto3_is_loaded_only_when_a_bucket_is_used() -> None:
