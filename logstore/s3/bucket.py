@@ -17,7 +17,6 @@ from logstore.s3.publishing import (
     Wanted,
     check_protected,
     lock_missing,
-    wanted,
 )
 from logstore.s3.reading import BucketReader
 from logstore.s3.remote import Remote
@@ -76,7 +75,7 @@ class Bucket(BucketReader):
             StoreAway: the server can not be asked now. It may be stored; put it again.
             StoreRefused: the server does not let us, or is not fit for it.
         """
-        want = wanted(name, data, lock, hold=legal_hold, sha256=sha256)
+        want = self._publisher.wanted(name, data, lock, hold=legal_hold, sha256=sha256)
         return self._protected(want, *self._publisher.publish(want))
 
     def put_over(self, name: str, data: bytes, *, lock: Lock | None) -> Version:
@@ -84,7 +83,7 @@ class Bucket(BucketReader):
 
         What lies there stays in front of it: whoever puts this must pin its version.
         """
-        want = wanted(name, data, lock, hold=False)
+        want = self._publisher.wanted(name, data, lock, hold=False)
         return self._protected(want, *self._publisher.publish_over(want))
 
     def _protected(self, want: Wanted, version: Version, head: Head) -> Version:

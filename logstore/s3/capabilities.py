@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+PROBES = ".probe/"
+"""What the names of throw-away objects start with; nothing below it is evidence."""
+
 MEANINGS = {
     "versioning": "The bucket keeps every version of an object.",
     "object-lock": "The bucket has Object Lock on.",
@@ -24,6 +27,7 @@ MEANINGS = {
     "create-only": "A second create-only put of a name is refused.",
     "wrong-sha256-refused": "Bytes whose SHA-256 is not the one sent with them are refused.",
     "wrong-md5-refused": "Bytes whose MD5 is not the one sent with them are refused.",
+    "other-bytes-refused": "Bytes other than those that were signed are refused.",
     "shorten-refused": "A COMPLIANCE lock can not be shortened.",
     "delete-refused": "A version under a COMPLIANCE lock can not be removed.",
     "bypass-refused": "Nor by those who may override a GOVERNANCE lock.",

@@ -37,6 +37,8 @@ _DEFAULT_REGION = "us-east-1"
 class S3(Protocol):
     """The calls of boto3's client that we make; it has no types of its own. Thread-safe."""
 
+    meta: Any
+
     def put_object(self, **parameters: Any) -> Answer: ...  # noqa: D102 - boto3's own names
     def get_object(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
     def head_object(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise

@@ -22,13 +22,11 @@ from typing import Any
 from logstore.errors import AirconError, StoreAway, StoreRefused
 from logstore.s3 import failures
 from logstore.s3.bucket import Bucket
-from logstore.s3.capabilities import MEANINGS, Capabilities, Probe, probe
+from logstore.s3.capabilities import MEANINGS, PROBES, Capabilities, Probe, probe
 from logstore.s3.client import Answer
 from logstore.s3.objects import Lock
+from logstore.s3.payloads import refuses_other_bytes
 from logstore.s3.versions import Marker, Version
-
-PROBES = ".probe/"
-"""What the names of throw-away objects start with; nothing below it is evidence."""
 
 LOCK_S = 60
 """How long a throw-away object is locked, in seconds."""
@@ -101,6 +99,7 @@ class _Attempts:
             self._try("clock", self._clock),
             self._try("wrong-sha256-refused", lambda: self._damaged("sha256")),
             self._try("wrong-md5-refused", lambda: self._damaged("md5")),
+            self._try("other-bytes-refused", self._other_bytes),
             self._try("legal-hold", self._legal_hold),
             self._try("multipart-locked", self._multipart),
             self._try("event-hold", self._event_hold),
@@ -175,6 +174,9 @@ class _Attempts:
             stored = bool(self._bucket.history(name))
             return not stored, error.what
         return False, "the server took them"
+
+    def _other_bytes(self) -> Finding:
+        return refuses_other_bytes(self._bucket.client, self._bucket.address)
 
     def _lock_shown(self, name: str, version_id: str) -> Finding:
         shown = self._bucket.head(name, version_id).lock

@@ -3,7 +3,8 @@
 Rules:
 
 1. One object is one put, create-only: in several parts the lock is lost on some servers. Its
-   digests travel in headers: SHA-256, MD5, signed payload; each server checks at least one.
+   digests travel in headers: SHA-256, signed payload, MD5; each server checks at least one. A large
+   object goes without MD5 where this server was just seen to refuse other bytes than were signed.
 2. No answer is believed. Whatever came back (success, "exists already", nothing at all before
    botocore tried again), the versions of the name decide: the one put first is the object. Ceph RGW
    16.2 lets every put succeed; then the order is the only truth that all writers see alike.
@@ -19,13 +20,13 @@ import hashlib
 import random
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from logstore.errors import StoreAway, StoreRefused, TamperingFound
 from logstore.s3 import failures
 from logstore.s3.objects import Head, Lock
+from logstore.s3.payloads import PayloadChecks
 from logstore.s3.reading import MOST_OF_ONE, BucketReader
 from logstore.s3.versions import NO_VERSION, Version
 
@@ -66,7 +67,7 @@ class Wanted:
         hold: whether it is put under legal hold.
         nonce: random, to know what this call has put; hexadecimal.
         sha256: of the bytes.
-        md5: of the bytes.
+        md5: of the bytes; None where the server needs none.
     """
 
     name: str
@@ -75,21 +76,7 @@ class Wanted:
     hold: bool
     nonce: str
     sha256: bytes
-    md5: bytes
-
-
-def wanted(
-    name: str, data: bytes, lock: Lock | None, *, hold: bool, sha256: bytes | None = None
-) -> Wanted:
-    """An object to be made by this call and no other; `sha256` where it is known already."""
-    with ThreadPoolExecutor(1, "aircon-md5") as beside:  # hashing lets other threads run
-        md5 = beside.submit(_md5, data)
-        digest = sha256 or hashlib.sha256(data).digest()
-        return Wanted(name, data, lock, hold, secrets.token_hex(16), digest, md5.result())
-
-
-def _md5(data: bytes) -> bytes:
-    return hashlib.md5(data, usedforsecurity=False).digest()
+    md5: bytes | None
 
 
 class Publisher:
@@ -103,6 +90,14 @@ class Publisher:
     def __init__(self, reader: BucketReader, pause: Callable[[float], None]) -> None:
         self._reader = reader
         self._pause = pause
+        self._checks = PayloadChecks(reader.client, reader.address)
+
+    def wanted(
+        self, name: str, data: bytes, lock: Lock | None, *, hold: bool, sha256: bytes | None = None
+    ) -> Wanted:
+        """An object to be made by one call and no other; `sha256` where it is known already."""
+        nonce, digest = secrets.token_hex(16), sha256 or hashlib.sha256(data).digest()
+        return Wanted(name, data, lock, hold, nonce, digest, self._checks.md5_of(data))
 
     def publish(self, want: Wanted) -> tuple[Version, Head]:
         """Make an object, or find that it is made; see the rules above.
@@ -223,9 +218,10 @@ def _parameters(want: Wanted, key: str, reader: BucketReader) -> dict[str, Any]:
         "IfNoneMatch": "*",
         "ChecksumAlgorithm": "SHA256",  # moto wants it beside the digest
         "ChecksumSHA256": base64.b64encode(want.sha256).decode("ascii"),
-        "ContentMD5": base64.b64encode(want.md5).decode("ascii"),
         "Metadata": {"sha256": want.sha256.hex(), "nonce": want.nonce},
     }
+    if want.md5 is not None:
+        made["ContentMD5"] = base64.b64encode(want.md5).decode("ascii")
     if want.lock is not None:
         made |= {"ObjectLockMode": want.lock.mode, "ObjectLockRetainUntilDate": want.lock.date}
     if want.hold:
@@ -273,6 +269,6 @@ def _check_stored(head: Head, want: Wanted) -> None:
     if (
         head.size != len(want.data)
         or (head.checksum and head.checksum != want.sha256.hex())
-        or (head.plain_etag and head.etag != want.md5.hex())
+        or (want.md5 is not None and head.plain_etag and head.etag != want.md5.hex())
     ):
         raise failures.nonsense(f"other bytes of {want.name} are stored than were sent")

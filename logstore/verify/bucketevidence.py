@@ -22,8 +22,8 @@ from logstore.errors import FormatError, TamperingFound
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
 from logstore.s3.address import is_plain
 from logstore.s3.bucket import Head, Lock, Mode
+from logstore.s3.capabilities import PROBES
 from logstore.s3.lookahead import in_turn
-from logstore.s3.probing import PROBES
 from logstore.s3.remote import Remote
 from logstore.s3.versions import Entry, Marker, Version
 from logstore.storage.home import WRITER_FILE

@@ -119,6 +119,8 @@ class _Line(Meddled):
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._client, name)
+        if name == "meta":
+            return real
 
         def call(**asked: Any) -> Any:
             if self._network.cut:

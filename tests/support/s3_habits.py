@@ -46,6 +46,7 @@ HABITS = {
                          True, True, False, True),
     "wrong-sha256-refused": Habit("refuses bytes with a wrong SHA-256", True, False, False, True),
     "wrong-md5-refused": Habit("refuses bytes with a wrong MD5", True, False, True, True),
+    "other-bytes-refused": Habit("refuses other bytes than were signed", True, False, True, False),
     "shorten-refused": Habit("refuses to shorten a COMPLIANCE lock", True, False, True, True),
     "delete-refused": Habit("refuses to remove a locked version", True, True, True, True),
     "bypass-refused": Habit("... also with the right to override GOVERNANCE",
