@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, cast
 
 from logstore.errors import StoreRefused
 from logstore.s3 import failures
+from logstore.s3.meant import BEFORE_PUT, check_signed
 from logstore.s3.remote import Remote
 from logstore.s3.renewing import Renewing
 
@@ -82,13 +84,15 @@ def connect(remote: Remote, patience: Patience | None = None) -> S3:
         _check_authorities(remote.ca_bundle)
 
     def client(session: Any) -> Any:
-        return session.client(
+        made = session.client(
             "s3",
             endpoint_url=remote.endpoint_url,
             region_name=remote.region or (_DEFAULT_REGION if remote.endpoint_url else None),
             verify=remote.ca_bundle,
             config=_config(remote, patience or Patience()),
         )
+        made.meta.events.register(BEFORE_PUT, check_signed)
+        return made
 
     with failures.told(f"reach {remote.address}"):
         return cast("S3", Renewing(_session, client))
@@ -99,8 +103,17 @@ def _session() -> Any:
     from botocore.session import get_session
 
     made = get_session()
+    made.register_component("data_loader", _descriptions())
     made.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
     return boto3.session.Session(botocore_session=made)
+
+
+@functools.cache
+def _descriptions() -> Any:
+    """Descriptions of services, read once by botocore: nothing of a user's is in them."""
+    from botocore.session import get_session
+
+    return get_session().get_component("data_loader")
 
 
 def moment(said: Any) -> dt.datetime:

@@ -1,10 +1,9 @@
-"""The bytes of a put against the hash that was signed with them: on the way out, and by the server.
+"""Whether a server holds the bytes of a put against the hash that was signed with them.
 
 Every request carries the SHA-256 of its payload (``x-amz-content-sha256``), which SigV4 signs.
-`check_signed` holds it against the digest that the object should have, before anything is sent: so
-a file that rotted since it was pinned is never put. Whether a server holds the bytes it received
-against it, `refuses_other_bytes` tries, with one put of a few bytes that are exchanged on the way.
-A server that does needs no MD5 beside it, which costs more than all other work of a put.
+`refuses_other_bytes` tries whether the server looks at it, with one put of a few bytes that are
+exchanged on the way. A server that does needs no MD5 beside it, which costs more than all other
+work of a put.
 """
 
 from __future__ import annotations
@@ -15,18 +14,16 @@ import secrets
 import threading
 from typing import Any
 
-from logstore.errors import StoreAway, TamperingFound
+from logstore.errors import StoreAway
 from logstore.s3 import failures
 from logstore.s3.address import Address
 from logstore.s3.capabilities import PROBES
 from logstore.s3.client import S3
+from logstore.s3.meant import BEFORE_PUT
 
 WORTH_ASKING = 2**20
 """Bytes of an object from which asking takes less time than its MD5."""
 
-_EVENT = "before-send.s3.PutObject"
-_SIGNED, _MEANT = "x-amz-content-sha256", "x-amz-meta-sha256"
-_CHECKSUM = "x-amz-checksum-sha256"
 _REFUSALS = {"XAmzContentSHA256Mismatch", "BadDigest"}
 _RIGHT, _OTHER = b"the bytes that were signed", b"other bytes of that length"
 
@@ -35,12 +32,11 @@ class PayloadChecks:
     """What is known of how one server checks payloads. Thread-safe.
 
     Args:
-        client: puts objects; from now on never other bytes than were meant (`check_signed`).
+        client: puts objects.
         address: where.
     """
 
     def __init__(self, client: S3, address: Address) -> None:
-        client.meta.events.register(_EVENT, check_signed, unique_id="aircon-check-signed")
         self._client = client
         self._address = address
         self._by_signature: bool | None = None
@@ -60,23 +56,6 @@ class PayloadChecks:
             return self._by_signature
 
 
-def check_signed(request: Any, **_: object) -> None:
-    """Compare what is about to be sent with the digest that goes along as checksum and metadata.
-
-    Raises:
-        TamperingFound: its bytes are others.
-    """
-    signed, meant, checksum = (
-        _text(request.headers.get(name)) for name in (_SIGNED, _MEANT, _CHECKSUM)
-    )
-    if meant and checksum and signed != meant:
-        raise TamperingFound(
-            "what was to be put has other bytes than when its digest was taken",
-            kept="Nothing was put.",
-            todo="Check the disk of this machine, and who may write to its files.",
-        )
-
-
 def refuses_other_bytes(client: S3, address: Address) -> tuple[bool | None, str]:
     """Whether a server refuses a put whose bytes are not those that were signed.
 
@@ -86,7 +65,7 @@ def refuses_other_bytes(client: S3, address: Address) -> tuple[bool | None, str]
     name = f"{PROBES}{secrets.token_hex(8)}/other-bytes"
     where = {"Bucket": address.bucket, "Key": address.key(name)}
     exchange = _Exchange(name)
-    client.meta.events.register(_EVENT, exchange.on_the_way, unique_id=name)
+    client.meta.events.register(BEFORE_PUT, exchange.on_the_way, unique_id=name)
     try:
         with failures.told("put other bytes than were signed"):
             made = client.put_object(**where, Body=_RIGHT)
@@ -94,7 +73,7 @@ def refuses_other_bytes(client: S3, address: Address) -> tuple[bool | None, str]
         code = failures.code_of(error.__cause__ or error)
         return (True, code) if code in _REFUSALS else (None, error.what)
     finally:
-        client.meta.events.unregister(_EVENT, unique_id=name)
+        client.meta.events.unregister(BEFORE_PUT, unique_id=name)
     version = {"VersionId": made["VersionId"]} if made.get("VersionId") else {}
     with contextlib.suppress(StoreAway), failures.told("remove a probe"):
         client.delete_object(**where, **version)
@@ -113,7 +92,3 @@ class _Exchange:
         if request.url.partition("?")[0].endswith(self._name):
             request.body = _OTHER
             self.made = True
-
-
-def _text(value: object) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
