@@ -82,6 +82,10 @@ class Blobs(Protocol):
         """
         ...
 
+    def expect(self, keys: Sequence[str]) -> None:
+        """Bring together what `keys` gave and `read` is about to be asked for. Never fails."""
+        ...
+
     def readings(self, key: str, most: int = MAX_READ) -> Iterator[bytes]:
         """What was ever put under a name, oldest first: whoever may write can add, not remove.
 
@@ -235,6 +239,9 @@ class LocalBlobs:
             TamperingFound: it is no plain file, or larger than any object that is read whole.
         """
         return read_plain(self._place(key), MAX_READ)
+
+    def expect(self, keys: Sequence[str]) -> None:
+        """See `Blobs.expect`: they are here."""
 
     def readings(self, key: str, most: int = MAX_READ) -> Iterator[bytes]:
         """See `Blobs.readings`: a file has one version."""

@@ -47,6 +47,10 @@ WORTH_PARTS = 2 * 2**20
 """Bytes of an object from which parts of it are asked for: below, what that would save takes less
 time than the request more does."""
 
+_TOGETHER = 16  # requests for small objects at one time
+_SMALL = 2**18
+_MOST_EXPECTED = 4096
+
 _PAUSE_S = 15.0
 """For so long nobody in this process asks again for a listing that could not be had."""
 
@@ -81,6 +85,7 @@ class BucketBlobs:
         self._writer = read_writer(folder)
         self._disk = disk
         self._listed: dict[str, tuple[float, list[str]]] = {}
+        self._firsts: dict[str, Version] = {}
 
     @property
     def shared(self) -> bool:
@@ -157,6 +162,26 @@ class BucketBlobs:
             return data
         raise FileNotFoundError(key)
 
+    def expect(self, keys: Sequence[str]) -> None:
+        """See `Blobs.expect`: the versions that were listed as put first, side by side.
+
+        Anybody may have made such names: the rest, and what is large, is read in its turn.
+        """
+        firsts = [first for key in keys[:_MOST_EXPECTED] if (first := self._firsts.get(key))]
+        missing = [
+            each
+            for each in firsts
+            if each.size <= _SMALL and not (self._copies / each.name).exists()
+        ]
+        if len(missing) > 1:
+            with ThreadPoolExecutor(min(len(missing), _TOGETHER), "aircon-small") as pool:
+                list(pool.map(self._bring, missing))
+
+    def _bring(self, version: Version) -> None:
+        with contextlib.suppress(StoreAway, FileNotFoundError, TamperingFound):
+            data = self.bucket.get(version.name, version.version_id, most=_SMALL).data
+            self._copy(version.name, data)
+
     def readings(self, key: str, most: int = MAX_READ) -> Iterator[bytes]:
         """See `Blobs.readings`: from the bucket itself; of very many versions the oldest."""
         from logstore.s3.lookahead import in_turn
@@ -198,8 +223,8 @@ class BucketBlobs:
         if time.monotonic() - then < max_age_s:
             return found
         try:
-            listed = {
-                each.name
+            listed = {  # of one name the newest comes first, so the one put first stays
+                each.name: each
                 for each in self.bucket.versions(prefix)
                 if isinstance(each, Version) and is_plain(each.name)
             }
@@ -212,6 +237,7 @@ class BucketBlobs:
             return found
         self.away = None
         _Reach.again.pop(self.bucket.remote, None)
+        self._firsts |= listed
         found = sorted(listed)
         self._listed[prefix] = (time.monotonic(), found)
         return found

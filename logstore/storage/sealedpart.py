@@ -74,6 +74,7 @@ class SealedPart:
             for key in self._blobs.keys(layout.seal_prefix(self.origin), max_age_s=patience_s)
             if (span := layout.seal_range(key)) is not None
         }
+        self._blobs.expect([ranges[span] for span in sorted(ranges) if span[0] >= self.end])
         grown = False
         strays = []
         for span in sorted(ranges):

@@ -82,6 +82,45 @@ def test_sealed_objects_are_used_from_the_cache_once_they_are_here(
         assert len(reader.leaves(0, reader.size)) == reader.size
 
 
+def test_a_log_is_opened_with_one_listing_of_its_seals(
+    store: BucketStore, network: Network, tmp_path: Path
+) -> None:
+    filled(store, segments=6)
+    there = store.elsewhere(tmp_path / "auditor")
+    asked: list[str] = []
+
+    def note(real: Any, **parameters: Any) -> Any:
+        asked.append(parameters.get("Key", "listing"))
+        return real(**parameters)
+
+    network.calls |= {"list_object_versions": note, "get_object": note}
+    assert len(there.reader().pins) == 6
+    assert asked.count("listing") <= 3
+    assert sum("/seal/" in key for key in asked) == 6
+    network.calls.clear()
+    with network.away():
+        assert len(there.reader().pins) == 6, "they are here now"
+
+
+def test_what_others_put_where_seals_could_be_is_not_fetched_ahead(
+    store: BucketStore, network: Network, tmp_path: Path
+) -> None:
+    filled(store, segments=3)
+    admin: Any = store.bucket.client
+    large = store.names("seal/")[-1].replace("seal-0", "seal-9")
+    key = {"Bucket": store.bucket.address.bucket, "Key": store.bucket.address.key(large)}
+    admin.put_object(**key, Body=bytes(2**20))
+    fetched: list[str] = []
+
+    def note(real: Any, **parameters: Any) -> Any:
+        fetched.append(parameters["Key"])
+        return real(**parameters)
+
+    network.calls["get_object"] = note
+    assert len(store.elsewhere(tmp_path / "auditor").reader().pins) == 3
+    assert key["Key"] not in fetched
+
+
 def test_a_spoilt_file_of_the_cache_is_noticed(store: BucketStore, tmp_path: Path) -> None:
     filled(store)
     there = store.elsewhere(tmp_path / "auditor")
