@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.roles import FOLDER, ROLES, allowed, denied, role_policy
+from support.roles import FOLDER, ROLES, allowed, denied, listed, role_policy
 
 from console.commands import command
 from logstore.s3.address import Address
@@ -18,6 +18,7 @@ PAGE = (FOLDER / "README.md").read_text("utf-8")
 FILES = sorted(FOLDER.glob("*.json"))
 NAMES = {role.replace("-", " "): role for role in ROLES}
 ADDRESS = Address("evidence", "aircon")
+WHOLE = "arn:aws:s3:::BUCKET"
 MOST_CHARACTERS = 6144
 """Of a managed policy, without white space (AWS IAM user guide, "IAM and AWS STS quotas")."""
 
@@ -59,7 +60,7 @@ def test_what_each_role_is_denied() -> None:
         (action, role)
         for actions, _, who in rows("What a role must never have")
         for action in actions_in(actions)
-        for role in roles_of(who)
+        for role in roles_of(who.partition(";")[0])
     }
     found = {(action, role) for role in ROLES for action in denied(role_policy(role, ADDRESS))}
     assert said == found
@@ -117,14 +118,28 @@ def test_a_policy_grants_by_name_and_below_the_prefix(path: Path) -> None:
         assert set(each) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
         assert "*" not in str(each["Action"])
         if each["Effect"] == "Deny":
-            assert each["Resource"] == ["arn:aws:s3:::BUCKET", "arn:aws:s3:::BUCKET/*"]
+            assert set(listed(each["Resource"])) <= {WHOLE, f"{WHOLE}/*"}
             continue
-        assert each["Resource"] == "KEY_ARN" or each["Resource"].startswith("arn:aws:s3:::BUCKET")
-        of_objects = each["Resource"].startswith("arn:aws:s3:::BUCKET/PREFIX/")
-        if each["Action"] == "s3:ListBucketVersions":
-            assert each["Condition"] == {"StringLike": {"s3:prefix": "PREFIX/*"}}
-        elif not of_objects and each["Resource"] != "KEY_ARN":
-            assert all(action.startswith("s3:GetBucket") for action in each["Action"])
+        for resource in listed(each["Resource"]):
+            assert resource == "KEY_ARN" or resource.startswith(WHOLE)
+            if each["Action"] == "s3:ListBucketVersions":
+                assert each["Condition"] == {"StringLike": {"s3:prefix": "PREFIX/*"}}
+            elif resource == WHOLE:
+                assert all(action.startswith("s3:GetBucket") for action in each["Action"])
+            elif resource != "KEY_ARN":
+                assert resource.startswith(f"{WHOLE}/PREFIX/")
+
+
+@pytest.mark.parametrize("role", ["writer", "privacy-officer"])
+def test_who_places_holds_lifts_none(role: str) -> None:
+    """Where the condition is known, as on AWS: any other status is not allowed, and denied."""
+    status = {"s3:object-lock-legal-hold": "ON"}
+    about_holds = {
+        each["Effect"]: each["Condition"]
+        for each in role_policy(role, ADDRESS)["Statement"]
+        if each["Action"] == "s3:PutObjectLegalHold"
+    }
+    assert about_holds == {"Allow": {"StringEquals": status}, "Deny": {"StringNotEquals": status}}
 
 
 def test_nobody_is_allowed_what_they_are_denied() -> None:

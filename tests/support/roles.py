@@ -1,17 +1,19 @@
 """The policies of docs/iam on a server that enforces them, and what calls need of a policy.
 
 They are put on Ceph's gateway as they are meant for AWS: as policies of users, placeholders filled
-in. Two things of Ceph 16.2 show through:
+in. Three things of Ceph 16.2 show through:
 
 * whoever put an object may do anything with that object, policy or not, unless it is denied; so an
   action is taken away by denying it;
-* a put with a lock or a hold in its headers asks for no more than `s3:PutObject`.
+* a put with a lock or a hold in its headers asks for no more than `s3:PutObject`;
+* it does not know `s3:object-lock-legal-hold`: what is allowed or denied under it is neither.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,9 @@ _NEEDS = {
     "x-amz-bypass-governance-retention": "s3:BypassGovernanceRetention",
 }
 
+LIFTS = "s3:PutObjectLegalHold to lift"
+"""Needed beside `s3:PutObjectLegalHold` by who lifts a hold."""
+
 SHOWN = frozenset({"s3:GetObjectRetention", "s3:GetObjectLegalHold"})
 """No call of ours is for these alone: who lacks one gets the same answer without the lock."""
 
@@ -75,26 +80,30 @@ def role_policy(role: str, address: Address) -> Policy:
 def allowed(policy: Policy) -> list[str]:
     """The actions that it allows."""
     granted = (each for each in policy["Statement"] if each["Effect"] == "Allow")
-    return [action for each in granted for action in _listed(each["Action"])]
+    return [action for each in granted for action in listed(each["Action"])]
 
 
 def denied(policy: Policy) -> list[str]:
-    """The actions that it denies."""
-    refused = (each for each in policy["Statement"] if each["Effect"] == "Deny")
-    return [action for each in refused for action in _listed(each["Action"])]
+    """The actions that it denies, whatever the request."""
+    refused = (
+        each for each in policy["Statement"]
+        if each["Effect"] == "Deny" and "Condition" not in each
+    )  # fmt: skip
+    return [action for each in refused for action in listed(each["Action"])]
 
 
 def without(policy: Policy, action: str) -> Policy:
     """The policy less one action, which is denied instead; see above."""
     kept = []
     for each in policy["Statement"]:
-        left = [one for one in _listed(each["Action"]) if one != action]
+        left = [one for one in listed(each["Action"]) if one != action]
         kept += [{**each, "Action": left}] if left else []
     refusal = {"Effect": "Deny", "Action": action, "Resource": "arn:aws:s3:::*"}
     return {**policy, "Statement": [*kept, refusal]}
 
 
-def _listed(actions: str | list[str]) -> list[str]:
+def listed(actions: str | list[str]) -> list[str]:
+    """Several, or one, as a list: policies have both."""
     return [actions] if isinstance(actions, str) else actions
 
 
@@ -146,13 +155,14 @@ class Staff:
 
 
 @contextlib.contextmanager
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
-    """What of a policy the calls of this process to S3 need, until the block ends."""
+def recorded(monkeypatch: pytest.MonkeyPatch, user: str) -> Iterator[set[str]]:
+    """What of a policy a user's calls to S3 need, in this process and until the block ends."""
     needed: set[str] = set()
 
     def listening(remote: Remote, *more: Any) -> S3:
         client: Any = connect(remote, *more)
-        client.meta.events.register("before-call.s3", note)
+        if os.environ["AWS_ACCESS_KEY_ID"] == credentials_of(user)["AWS_ACCESS_KEY_ID"]:
+            client.meta.events.register("before-call.s3", note)
         made: S3 = client
         return made
 
@@ -160,6 +170,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         versioned = " of a version" if "versionId" in params["query_string"] else ""
         needed.add(_NEEDS[model.name + versioned])
         needed.update(_NEEDS[each] for each in map(str.lower, params["headers"]) if each in _NEEDS)
+        if model.name == "PutObjectLegalHold" and b"OFF" in params["body"]:
+            needed.add(LIFTS)
 
     with monkeypatch.context() as patch:
         patch.setattr("logstore.s3.reading.connect", listening)
