@@ -8,8 +8,9 @@ Rules:
 2. S3 lists versions and markers in two lists, each in its own order. They are merged by name; among
    one name's entries a marker's place between versions is by time, so only good for telling.
 3. Names are passed on as listed, whatever they are; `address.is_plain` says which are ours.
-4. A listing ends: pages must move forward, and there is a most of entries. It says of which bucket
-   and prefix it is: a page that anything else answers with must not pass for an empty store.
+4. A listing ends: pages must move forward, and there is a most of entries, to which pages with few
+   of them count as well. It says of which bucket and prefix it is: a page that anything else
+   answers with must not pass for an empty store.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ from logstore.s3.address import Address
 from logstore.s3.client import S3, Answer
 from logstore.s3.failures import nonsense, told
 
-MOST_ENTRIES = 10_000_000
+MOST_ENTRIES = 20_000_000
 """Most entries that one listing is followed for."""
+
+MAX_TEXT = 1024
+"""Most bytes of a key (Amazon S3 user guide, "Naming objects"), and of an id or a tag."""
 
 NO_VERSION = "null"
 """The version id of what was put while the bucket had no versioning: it can be overwritten."""
 
 _PAGE = 1000
+_FEW = 500  # entries that a page counts for at least: it takes as long
+_NONE = 20_000  # entries that a page without any counts for: a server may give some, not only such
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ Entry = Version | Marker
 
 
 def listed(
-    client: S3, address: Address, beginning: str, most: int = MOST_ENTRIES
+    client: S3, address: Address, beginning: str, most: int | None = None
 ) -> Iterator[Entry]:
     """All entries whose names start so, page by page.
 
@@ -82,13 +88,15 @@ def listed(
         client: the bucket's.
         address: bucket and prefix.
         beginning: what the names start with; it may end in the middle of a part, or be empty.
-        most: how many entries are followed; each page counts as one more.
+        most: how many entries are followed, `MOST_ENTRIES` where that is None; a page counts for
+            500 at least.
 
     Raises:
         StoreAway: the server can not be asked now.
         StoreRefused: it does not let us, its answer makes no sense, or it lists more than `most`.
     """
     place: tuple[str, str] = ("", "")
+    left = MOST_ENTRIES if most is None else most
     while True:
         asked: dict[str, object] = {
             "Bucket": address.bucket, "Prefix": address.beginning + beginning, "MaxKeys": _PAGE,
@@ -100,8 +108,8 @@ def listed(
         with told(f"list {address}/{beginning}"):
             page = client.list_object_versions(**asked)
         entries = parse_page(page, address, beginning)
-        most -= len(entries) + 1
-        if most < 0:
+        left -= max(len(entries), _FEW) if entries else _NONE
+        if left < 0:
             raise nonsense("it lists more objects than any store has")
         yield from entries
         if not page.get("IsTruncated"):
@@ -162,18 +170,20 @@ def _name(said: Answer, start: str, beginning: str) -> str:
     key = said["Key"]
     if not key.startswith(start):
         raise ValueError("a key outside the prefix")
+    if len(key.encode("utf-8", "surrogatepass")) > MAX_TEXT:
+        raise ValueError("a key that is too long")
     return beginning + str(key[len(start) :])
 
 
 def _id(said: Answer) -> str:
     found = said.get("VersionId", NO_VERSION)
-    if not isinstance(found, str) or not found:
+    if not isinstance(found, str) or not 0 < len(found) <= MAX_TEXT:
         raise ValueError("no version id")
     return found
 
 
 def _etag(said: Answer) -> str:
-    return str(said.get("ETag", "")).strip('"')
+    return str(said.get("ETag", ""))[:MAX_TEXT].strip('"')
 
 
 def _next_place(page: Answer, place: tuple[str, str], entries: int) -> tuple[str, str]:

@@ -36,6 +36,8 @@ def seal_or_stray(
 ) -> tuple[Seal, SegmentPin] | None:
     """`proven_seal`, or None where somebody else may have given the name to something.
 
+    What was listed there and is gone is nobody's either, where others may put things.
+
     Raises:
         FileNotFoundError: there is nothing of that name.
         TamperingFound: nobody but the log's own writer can have put it, and it is no seal.
@@ -43,7 +45,7 @@ def seal_or_stray(
     """
     try:
         return proven_seal(blobs, key, trust, origin)
-    except (FormatError, TamperingFound):
+    except (FormatError, TamperingFound, FileNotFoundError):
         if not blobs.shared:
             raise
     return None

@@ -109,6 +109,19 @@ def pin_of(leaf: bytes) -> tuple[Leaf, SegmentPin]:
     return parsed, from_clear(parsed.clear)
 
 
+def pinned_by(data: bytes) -> set[str]:
+    """Names of the objects that a seal lists, by its own word: nothing is checked.
+
+    Raises:
+        FormatError: it is not laid out as a seal.
+        ValueError: likewise.
+    """
+    seal = parse_seal(data)
+    _, pin = pin_of(parse_tlog_proof(seal.proof.encode()).extra or b"")
+    objects = [pin.index, pin.body, *(each.body for each in seal.supplements)]
+    return {each.key for each in objects if each is not None}
+
+
 def check_seal(seal: Seal, policy: Policy, origin: str) -> SegmentPin:
     """The pin in a seal, once its proof and both checkpoints hold.
 

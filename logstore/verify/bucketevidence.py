@@ -14,23 +14,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from logstore.errors import FormatError, TamperingFound
+from logstore.errors import AirconError, FormatError, TamperingFound
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
-from logstore.s3.address import is_plain
 from logstore.s3.bucket import Head, Lock, Mode
-from logstore.s3.capabilities import PROBES
 from logstore.s3.lookahead import in_turn
 from logstore.s3.remote import Remote
-from logstore.s3.versions import Entry, Marker, Version
+from logstore.s3.versions import Version
+from logstore.storage.blobs import MAX_READ
 from logstore.storage.home import WRITER_FILE
 from logstore.storage.layout import STORE_FILE
+from logstore.storage.seal import pinned_by
 from logstore.verify.bucketmemory import THREADS, BucketMemory
 from logstore.verify.evidence import Data, Due
 from logstore.verify.findings import Finding
+from logstore.verify.gathering import Held
 from logstore.verify.surroundings import Item, Listing, look_around
 
 HOLD_GRACE_US = 10 * 60 * 1_000_000
@@ -78,45 +80,46 @@ class BucketEvidence:
     def look(self) -> Listing:
         """See `Evidence.look`."""
         listing = look_around(self._home, only=_WAL)
-        by_name = self._bucket.listed()
-        for name, entries in by_name.items():
-            if name.startswith(PROBES):
-                continue  # attacked on purpose; nothing there is evidence
-            if not is_plain(name) or name.startswith(_WAL):
-                what = "nothing that aircon writes into a bucket has such a name"
-                listing.odd.append(Finding("extra-file", what, name))
-                continue
-            versions = [each for each in entries if isinstance(each, Version)][::-1]
-            if versions:
-                ids = ",".join(each.version_id for each in versions)
-                listing.files[name] = Item(versions[0].size, ids)
-            listing.odd += self._oddities(name, versions, entries)
+        listed = self._bucket.listed(self._pinned)
+        for name, held in listed.held.items():
+            if held.count:
+                listing.files[name] = Item(held.oldest[-1].size, f"{held.identity:x}")
+            listing.odd += self._oddities(name, held)
+        listing.odd += listed.findings()
         self._bucket.fetch(name for name in listing.files if name.startswith(_SMALL_ONES))
         return listing
 
-    def _oddities(
-        self, name: str, versions: Sequence[Version], entries: Sequence[Entry]
-    ) -> list[Finding]:
+    def _pinned(self, seals: Iterable[str]) -> set[str]:
+        """What seals pin by their own word, whether they hold or not."""
+        found: set[str] = set()
+        for name in seals:
+            for data in itertools.islice(self.smalls(name, MAX_READ), _MOST_TRIED):
+                with contextlib.suppress(AirconError, ValueError):
+                    found |= pinned_by(data)
+        return found
+
+    def _oddities(self, name: str, held: Held) -> list[Finding]:
         """What lies over, or in front of, an object."""
         found = []
-        if any(isinstance(each, Marker) for each in entries):
+        if held.hidden:
             what = (
                 "a delete marker hides it; its versions are still there and were read"
-                if versions
+                if held.count
                 else "a delete marker lies where no version is"
             )
             found.append(Finding("delete-marker", what, name))
-        if len(versions) > 1:
-            found.append(self._several(name, versions))
+        if held.count > 1:
+            found.append(self._several(name, held))
         return found
 
-    def _several(self, name: str, versions: Sequence[Version]) -> Finding:
-        others = {(each.etag, each.size): each for each in versions[1:]}
-        same = (self._bucket.alike(versions[0], each) for each in others.values())
-        if len(others) > _MOST_TRIED or not all(same):
-            what = f"{len(versions) - 1} more versions lie under its name, with other bytes"
+    def _several(self, name: str, held: Held) -> Finding:
+        first, *more = held.oldest[::-1]
+        others = {(each.etag, each.size): each for each in more}
+        same = (self._bucket.alike(first, each) for each in others.values())
+        if not held.whole or len(others) > _MOST_TRIED or not all(same):
+            what = f"{held.count - 1:,} more versions lie under its name, with other bytes"
             return Finding("shadow-version", what, name)
-        what = f"{len(versions)} versions of the same bytes: an answer was lost and it was put anew"
+        what = f"{held.count} versions of the same bytes: an answer was lost and it was put anew"
         return Finding("written-twice", what, name)
 
     # -- small objects ------------------------------------------------------------------------

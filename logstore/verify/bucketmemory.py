@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from logstore.errors import TamperingFound
 from logstore.s3.bucket import BucketReader, Fetched, Head
 from logstore.s3.remote import Remote
-from logstore.s3.versions import Entry, Version
+from logstore.s3.versions import Version
+from logstore.verify.bucketlisting import Listed, Pinned, list_bucket
 
 THREADS = 16
 """Requests at one time: they wait for the server, hardly for this machine."""
@@ -39,28 +40,28 @@ class BucketMemory:
         if remote not in _Connections.made:
             _Connections.made[remote] = BucketReader(remote)
         self._bucket = _Connections.made[remote]
-        self._histories: dict[str, list[Version]] | None = None
+        self._listed: Listed | None = None
         self._heads: dict[tuple[str, str], Head] = {}
         self._data: dict[tuple[str, str], bytes] = {}
         self._digests: dict[tuple[str, str], bytes] = {}
         self._kept = 0
 
-    def listed(self) -> dict[str, list[Entry]]:
-        """Everything in the bucket by name, newest first; remembered for `history`."""
-        found: dict[str, list[Entry]] = {}
-        for entry in self._bucket.versions():
-            found.setdefault(entry.name, []).append(entry)
-        self._histories = {
-            name: [each for each in entries if isinstance(each, Version)][::-1]
-            for name, entries in found.items()
-        }
-        return found
+    def listed(self, pinned: Pinned) -> Listed:
+        """What lies in the bucket; remembered for `history`. See `bucketlisting.list_bucket`."""
+        self._listed = list_bucket(self._bucket, self._remember, pinned)
+        return self._listed
+
+    def _remember(self, listed: Listed) -> None:
+        self._listed = listed
 
     def history(self, name: str) -> list[Version]:
-        """Versions of one name, the first ever put first."""
-        if self._histories is None:  # in a worker process
+        """Versions of one name, the first ever put first; of very many the oldest."""
+        if self._listed is None:  # in a worker process
             return self._bucket.history(name)
-        return self._histories.get(name, [])
+        held = self._listed.held.get(name)
+        if held is None:
+            return self._bucket.history(name) if self._listed.partial else []
+        return held.oldest[::-1] if held.whole else self._bucket.history(name)
 
     def get(self, name: str, version_id: str, most: int) -> bytes:
         """Bytes of a version; raises what `BucketReader.get` does."""

@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -231,6 +232,18 @@ class Report:
     def codes(self) -> set[str]:
         """Codes of everything found."""
         return {finding.code for finding in self.findings}
+
+
+def shortened(findings: list[Finding], most: int) -> list[Finding]:
+    """Findings with at most so many of one kind; of the others only how many they are."""
+    kept: list[Finding] = []
+    counts: Counter[str] = Counter()
+    for finding in findings:
+        counts[finding.code] += 1
+        if counts[finding.code] <= most:
+            kept.append(finding)
+    more = {code: count - most for code, count in counts.items() if count > most}
+    return kept + [Finding(code, f"{count:,} more like these") for code, count in more.items()]
 
 
 _ORDER: dict[Severity, int] = {"tampering": 0, "cannot-judge": 1, "note": 2}

@@ -26,7 +26,7 @@ from logstore.storage.clock import SystemClock
 from logstore.storage.layout import STORE_FILE, slug
 from logstore.storage.logfile import StoreFile
 from logstore.verify.evidence import Evidence, evidence_of
-from logstore.verify.findings import Finding, Report, in_order
+from logstore.verify.findings import Finding, Report, in_order, shortened
 from logstore.verify.heads import SeenFile, key_store_head
 from logstore.verify.logcheck import LogCheck, Request
 from logstore.verify.segmentpool import Engine
@@ -40,6 +40,9 @@ from logstore.verify.view import LogView, Viewer
 
 Progress = Callable[[int, int], None]
 """Called with (done, total): records in a full verification, bytes in a quick one."""
+
+_MOST_ALIKE = 200
+"""Findings of one kind about what lies around the logs that are told one by one."""
 
 _LOOKS = 20
 _PAUSE_S = 0.05
@@ -161,7 +164,7 @@ def _look(evidence: Evidence, viewers: dict[str, Viewer], remembered: set[str]) 
             what = "the log's description is gone"
             key = f"log/log={slug(view.origin)}/log.json"
             findings.append(Finding("log-file-changed", what, key))
-    return _Moment(listing, views, findings)
+    return _Moment(listing, views, shortened(findings, _MOST_ALIKE))
 
 
 def _judge_surroundings(moment: _Moment, policy: Policy, report: Report, request: Request) -> None:
