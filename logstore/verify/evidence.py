@@ -14,7 +14,6 @@ from typing import Protocol
 
 from logstore.formats.custody import Hold
 from logstore.formats.pins import ObjectPin, SegmentPin, SupplementPin
-from logstore.storage.home import read_remote
 from logstore.verify.findings import Finding
 from logstore.verify.objects import open_object, read_small
 from logstore.verify.surroundings import Listing, look_around
@@ -180,17 +179,3 @@ def release(data: Data) -> None:
     """Let go of an object's bytes."""
     if isinstance(data, mmap.mmap):
         data.close()
-
-
-def evidence_of(store: Path) -> Evidence:
-    """The evidence of a store's directory, or of a bucket's home.
-
-    Raises:
-        FormatError: the home's files can not be read.
-    """
-    remote = read_remote(store)
-    if remote is None:
-        return Directory(store)
-    from logstore.verify.bucketevidence import BucketEvidence
-
-    return BucketEvidence(store, remote)

@@ -25,11 +25,12 @@ from logstore.keys.keystore import KeyStore
 from logstore.storage.clock import SystemClock
 from logstore.storage.layout import STORE_FILE, slug
 from logstore.storage.logfile import StoreFile
-from logstore.verify.evidence import Evidence, evidence_of
+from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding, Report, in_order, shortened
 from logstore.verify.heads import SeenFile, key_store_head
 from logstore.verify.logcheck import LogCheck, Request
 from logstore.verify.segmentpool import Engine
+from logstore.verify.stores import evidence_of
 from logstore.verify.surroundings import (
     Listing,
     present_logs,
