@@ -88,6 +88,8 @@ it comes.
         f"""
 Controls, bidi characters and hidden Unicode tags in the text are shown as symbols and
 spelled out, never sent to the terminal.
+--alone makes no working copy, and of a bucket fetches little more than the record: what other
+records say of it (the same call, whose it is) is then not looked for.
 {_RECORDED}
 
   aircon show 1234
@@ -96,6 +98,7 @@ spelled out, never sent to the terminal.
         (
             RECORD,
             flag("--conversation", help="with every record of the same conversation"),
+            flag("--alone", help="from the evidence at once, without what stands around it"),
             flag("--raw", help="with the source's own bytes (base64 in JSON)"),
             *_READ,
             JSON,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console import asking, diagnostics, output
 from console.opening import OpenStore
 from console.output import Painted, Style
-from logstore.errors import NotFound
+from logstore.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from console.presenters.spans import Line, Role
@@ -32,11 +32,11 @@ _STYLES: dict[Role, Style] = {
 
 def run(args: argparse.Namespace) -> int:
     """Show it, and on request the conversation around it."""
+    if args.alone and args.conversation:
+        raise UsageError("--alone shows one record; --conversation, what stands around it")
     with OpenStore(args, "show") as store:
         index = resolve(store, args.record)
-        explorer = store.explorer
-        details = list(explorer.conversation(index)) if args.conversation else []
-        details = details or [explorer.detail(index)]
+        details = [_alone(store, index)] if args.alone else _found(store, index, args)
         if args.json:
             for detail in details:
                 output.record(asking.detail_object(detail, raw=args.raw))
@@ -44,6 +44,22 @@ def run(args: argparse.Namespace) -> int:
             _print(store, details, index, raw=args.raw)
         diagnostics.note(store.verified_words(store.reader.size))
     return diagnostics.OK
+
+
+def _found(store: OpenStore, index: int, args: argparse.Namespace) -> list[Detail]:
+    explorer = store.explorer
+    details = list(explorer.conversation(index)) if args.conversation else []
+    return details or [explorer.detail(index)]
+
+
+def _alone(store: OpenStore, index: int) -> Detail:
+    from logstore.query.access import AccessEvent
+    from logstore.query.detail import open_alone
+
+    detail = open_alone(store.reader, index)
+    if store.recorder is not None:
+        store.recorder(AccessEvent("detail", f"record {index}", 1, (index,)))
+    return detail
 
 
 def resolve(store: OpenStore, said: str) -> int:

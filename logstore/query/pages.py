@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from logstore.query.links import attributed
+from logstore.query.lockdown import instance
 from logstore.query.rows import Row
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from logstore.query.cleartables import ClearTables
@@ -53,6 +55,21 @@ def fetch_rows(
             row = found[index]  # its own session wins
             found[index] = msgspec.structs.replace(row, user=user, session=row.session or session)
     return [found[index] for index in indexes if index in found]
+
+
+def row_alone(table: pa.Table, *, content: bool) -> Row:
+    """The row of a table of one record.
+
+    Args:
+        table: of `records_schema`, or of its clear columns.
+        content: which of the two.
+    """
+    connection, _ = instance(threads=1, memory="256MB")
+    with connection:
+        connection.register("record", table)
+        columns = _OPEN if content else _LOCKED
+        [values] = connection.execute(f"SELECT {columns} FROM record").fetchall()
+    return Row(*values)
 
 
 def among(indexes: Sequence[int]) -> str:

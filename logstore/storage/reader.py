@@ -233,10 +233,14 @@ class LogReader:
         end = min(first + count, self.size)
         parts = []
         for pin in self.pins_in(first, end):
+            low, high = max(first, pin.first) - pin.first, min(end, pin.end) - pin.first
+            some = self.ranged.leaves(pin, low, high)
+            if some is not None:  # columns follow from leaves
+                parts.append(table([parse(leaf) for leaf in some], some))
+                continue
             with self.index(pin) as path:
                 whole = pq.read_table(path, schema=schema())
-            start = max(first - pin.first, 0)
-            parts.append(whole.slice(start, min(end, pin.end) - max(first, pin.first)))
+            parts.append(whole.slice(low, high - low))
         raw = self.tail.leaves[max(first - self.tail.first, 0) : max(end - self.tail.first, 0)]
         if raw:
             parts.append(table([parse(leaf) for leaf in raw], raw))

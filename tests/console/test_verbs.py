@@ -78,7 +78,7 @@ def test_hostile_text_reaches_no_terminal(
     _clean(answer.err)
 
 
-@pytest.mark.parametrize("form", [[], ["--json"], ["--raw"], ["--conversation"]])
+@pytest.mark.parametrize("form", [[], ["--json"], ["--raw"], ["--conversation"], ["--alone"]])
 def test_a_hostile_record_is_shown_without_harm(aircon: Aircon, form: list[str]) -> None:
     answer = aircon("show", str(_hostile(aircon)), *form)
     assert answer.code == 0
@@ -110,6 +110,21 @@ def test_a_record_is_named_by_index_or_id(aircon: Aircon) -> None:
     assert aircon("show", str(first["id"]), "--json").objects[0]["index"] == 0
     assert aircon("show", "123456789").code == 3
     assert aircon("show", "no-such-id").code == 3
+
+
+def test_a_record_is_shown_alone_without_a_working_copy(aircon: Aircon, made_store: Path) -> None:
+    index = str(_hostile(aircon))
+    due = aircon("show", index, "--json").objects[0]
+    work = made_store.with_name("evidence.work")
+    shutil.rmtree(work)
+    before = aircon("status", "--json").objects[0]["records"]
+    alone = aircon("show", index, "--alone", "--json").objects[0]
+    assert not work.exists()
+    assert alone["interaction"] == due["interaction"]
+    assert {name for name in due if due[name] != alone[name]} <= {"verified_to", "counted"}
+    kinds = aircon("sql", f"SELECT kind FROM events WHERE index >= {before}", "--json").objects
+    assert {"kind": "access.decrypt"} in kinds
+    assert aircon("show", index, "--alone", "--conversation").code == 3
 
 
 def test_spreadsheet_formulas_are_defused(aircon: Aircon) -> None:

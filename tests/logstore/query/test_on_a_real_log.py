@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.fake_reader import chat, entry_of
 from support.stores import TestStore
 
-from logstore.errors import KeyUnavailable
+from logstore.errors import KeyUnavailable, NotFound
+from logstore.query.detail import open_alone
 from logstore.query.engine import Engine
 from logstore.query.explorer import Explorer
 from logstore.query.filters import Filter
+from logstore.query.rows import SameCall
 
 
 @pytest.fixture
@@ -41,6 +44,21 @@ def test_sealed_and_unsealed_content_is_found_and_shown(store: TestStore, tmp_pa
             said = detail.interaction.input[0].parts[0].text
             assert (said, row.state) == (row.input_preview, "open")
         assert engine.verified_to <= engine.size
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_record_read_alone_is_the_one_that_is_shown(
+    store: TestStore, tmp_path: Path, locked: bool
+) -> None:
+    reader = store.reader(locked=locked)
+    with Engine.open(reader, work=tmp_path / "work") as engine:
+        explorer = Explorer(engine)
+        for index in range(reader.size):  # sealed or not, captured or not
+            due = explorer.detail(index)
+            assert open_alone(reader, index) == replace(due, same=SameCall())
+    for nowhere in (-1, reader.size):
+        with pytest.raises(NotFound, match="there is no record"):
+            open_alone(reader, nowhere)
 
 
 def test_without_keys_clear_columns_are_the_same(store: TestStore, tmp_path: Path) -> None:
