@@ -18,7 +18,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from logstore.errors import FormatError, KeyUnavailable, StoreAway, StoreRefused
+from logstore.errors import (
+    FormatError,
+    KeyDestroyed,
+    KeyUnavailable,
+    StoreAway,
+    StoreRefused,
+)
 from logstore.formats import blocks
 from logstore.formats.leaf import Leaf, parse
 from logstore.formats.pins import ObjectPin, SegmentPin
@@ -198,8 +204,10 @@ class RangedReads:
             except StoreAway as error:
                 if not isinstance(error, StoreRefused):
                     raise
-            except (FormatError, FileNotFoundError, ValueError):
-                pass  # a block of no length is a ValueError of its cipher
+            except (FormatError, FileNotFoundError, KeyDestroyed, KeyUnavailable):
+                pass
+            except (ValueError, LookupError):
+                pass  # a block too short for its cipher, a leaf that names no key
             self._give_up(pin)
             return None
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 from support.bucket_stores import BucketStore, Network, new_store
 from support.s3_servers import CREDENTIALS, Server
 from support.stores import chat
@@ -158,6 +159,17 @@ def test_content_without_its_key_is_not_fetched(
     assert body == Unreadable("destroyed")
     assert wire.wholes == []
     assert len(wire.ranges) == 2, "of the index object alone"
+
+
+def test_a_leaf_that_names_no_key_is_left_to_the_whole_object(
+    reader: LogReader, wire: Wire
+) -> None:
+    """Whoever has the log's key can sign such a leaf; `verify` names it."""
+    [(_, leaf, _)] = reader.contents(8000, 1)
+    assert leaf.body is not None
+    assert reader.keys is not None
+    odd = replace(leaf, body=replace(leaf.body, keys=[]))
+    assert reader.ranged.bodies(reader.pins[1], [odd], reader.keys) is None
 
 
 def test_a_proof_needs_no_whole_object(store: BucketStore, reader: LogReader, wire: Wire) -> None:
