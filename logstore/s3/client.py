@@ -49,6 +49,7 @@ class S3(Protocol):
     def list_object_versions(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
     def put_object_retention(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
     def put_object_legal_hold(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
+    def get_object_legal_hold(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
     def get_bucket_versioning(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
     def get_object_lock_configuration(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise
     def create_multipart_upload(self, **parameters: Any) -> Answer: ...  # noqa: D102 - likewise

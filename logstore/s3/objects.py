@@ -68,6 +68,8 @@ class Head:
         checksum: the SHA-256 that the server itself keeps, hexadecimal; empty when it has none.
         plain_etag: whether `etag` is the MD5 of the bytes: put in one piece, not under KMS.
         event_hold: whether it shows an event hold: a retention that begins with its release.
+        says_hold: whether it says of legal holds anything at all. It does not of a version that
+            was never held, nor to those who may not see holds.
     """
 
     version_id: str
@@ -80,6 +82,7 @@ class Head:
     checksum: str
     plain_etag: bool
     event_hold: bool = False
+    says_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def parse_head(answer: Answer) -> Head:
         checksum=_checksum(answer),
         plain_etag=len(etag) == 32 and _hex(etag) == etag and encryption in {None, "AES256"},
         event_hold=answer.get("ObjectLockEventHold") == "ON",
+        says_hold=answer.get("ObjectLockLegalHoldStatus") is not None,
     )
 
 

@@ -92,6 +92,23 @@ class BucketReader:
             answer = self.client.head_object(**self._one(name, version_id), ChecksumMode="ENABLED")
         return _of(parse_head(answer), name, version_id)
 
+    def may_see_hold(self, name: str, version_id: str) -> None:
+        """See that whoever asks may see legal holds: to those who may not `Head.hold` is false.
+
+        Nothing is said of a version that is not there, or was never held: servers call both errors.
+
+        Raises:
+            StoreAway: the server can not be asked now.
+            StoreRefused: they may not.
+        """
+        doing = f"see whether {name} is held"
+        try:
+            with contextlib.suppress(FileNotFoundError), failures.told(doing, of_version=True):
+                self.client.get_object_legal_hold(**self._one(name, version_id))
+        except StoreRefused as error:
+            if failures.is_denial(error):
+                raise
+
     def get(self, name: str, version_id: str, *, most: int = MAX_OBJECT) -> Fetched:
         """A version with its bytes.
 

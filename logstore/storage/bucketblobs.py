@@ -332,6 +332,8 @@ class BucketBlobs:
             bucket.extend_retention(key, version_id, lock)
         if shown.hold is not how.held:
             bucket.set_legal_hold(key, version_id, on=how.held)
+        elif not how.held and not shown.says_hold:
+            bucket.may_see_hold(key, version_id)  # else it may be held, and we are not told
 
     def remove(self, pin: ObjectPin) -> str:
         """See `Blobs.remove`: every version and delete marker that lies under its name."""

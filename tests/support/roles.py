@@ -54,6 +54,7 @@ _NEEDS = {
     "PutObject": "s3:PutObject",
     "PutObjectRetention of a version": "s3:PutObjectRetention",
     "PutObjectLegalHold of a version": "s3:PutObjectLegalHold",
+    "GetObjectLegalHold of a version": "s3:GetObjectLegalHold",
     "DeleteObject": "s3:DeleteObject",
     "DeleteObject of a version": "s3:DeleteObjectVersion",
     "x-amz-object-lock-mode": "s3:PutObjectRetention",
@@ -65,7 +66,7 @@ LIFTS = "s3:PutObjectLegalHold to lift"
 """Needed beside `s3:PutObjectLegalHold` by who lifts a hold."""
 
 SHOWN = frozenset({"s3:GetObjectRetention", "s3:GetObjectLegalHold"})
-"""No call of ours is for these alone: who lacks one gets the same answer without the lock."""
+"""Most calls that show these are for more: who lacks one gets the same answer without the lock."""
 
 
 def role_policy(role: str, address: Address) -> Policy:

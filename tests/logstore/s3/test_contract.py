@@ -287,6 +287,16 @@ def test_a_hold_keeps_what_no_lock_keeps(kept: Bucket) -> None:
     assert kept.history(A) == []
 
 
+def test_that_nobody_ever_held_a_version_is_told_apart_from_not_being_told(kept: Bucket) -> None:
+    version = kept.put(A, b"sealed", lock=HOUR)
+    kept.may_see_hold(A, version.version_id)
+    assert not kept.head(A, version.version_id).hold
+    for on in (True, False):
+        kept.set_legal_hold(A, version.version_id, on=on)
+        assert kept.head(A, version.version_id).says_hold
+        kept.may_see_hold(A, version.version_id)
+
+
 def test_a_bucket_without_object_lock_is_refused(server: Server) -> None:
     open_one = server.new_bucket(locked=False)
     open_one.client.put_bucket_versioning(  # type: ignore[attr-defined]

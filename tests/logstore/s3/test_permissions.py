@@ -144,3 +144,15 @@ def test_what_is_gone_is_told_from_what_may_not_be_read(
     staff.allow("auditor", less)
     with pytest.raises(StoreRefused, match="access is denied"):
         auditor.get(A, there.version_id)
+
+
+def test_who_may_not_see_holds_is_not_taken_to_see_none(
+    owners: Bucket, become: Callable[[str], Bucket]
+) -> None:
+    theirs = owners.put(A, b"sealed", lock=HOUR, legal_hold=True)
+    responder, auditor = become("responder"), become("auditor")
+    assert not responder.head(A, theirs.version_id).says_hold
+    with pytest.raises(StoreRefused, match="access is denied"):
+        responder.may_see_hold(A, theirs.version_id)
+    assert auditor.head(A, theirs.version_id).hold
+    auditor.may_see_hold(A, theirs.version_id)
