@@ -139,6 +139,8 @@ REASON = value(
 
 JSON = flag("--json", help="JSON, one object a line, exact values")
 
+WIDE = flag("--wide", help="tables show every cell whole")
+
 ROWS = (
     JSON,
     flag("--csv", help="CSV for spreadsheets; formulas are defused"),
@@ -148,7 +150,7 @@ ROWS = (
         completes="file",
         help="write a new Parquet file, exact values",
     ),
-    flag("--wide", help="tables show every cell whole"),
+    WIDE,
 )
 """Formats of output that is rows."""
 

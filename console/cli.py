@@ -16,7 +16,7 @@ from console.commands import COMMANDS, command
 from logstore.errors import UsageError
 
 PROGRAM = "aircon"
-_WIDTH = 92
+_WIDTH = 80
 _INTRO = """\
 aircon keeps a tamper-evident log of what AI systems were asked and what they answered.
 
@@ -64,8 +64,8 @@ def parser(row: Command) -> argparse.ArgumentParser:
     made = _Parser(
         prog=f"{PROGRAM} {row.verb}",
         usage=_usage(row),
-        description=row.summary[0].upper() + row.summary[1:] + ".",
-        epilog=row.teach.strip("\n").rstrip(),
+        description=_folded(row.summary[0].upper() + row.summary[1:] + "."),
+        epilog=_folded(row.teach.strip("\n").rstrip()),
         formatter_class=_formatter,
         add_help=False,
         allow_abbrev=False,
@@ -168,6 +168,20 @@ def _name(argument: Argument) -> str:
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, width=_WIDTH, max_help_position=30)
+
+
+def _folded(text: str) -> str:
+    """Paragraphs that are too wide for a terminal of the usual width, folded; examples stay."""
+    return "\n\n".join(map(_folded_paragraph, text.split("\n\n")))
+
+
+def _folded_paragraph(text: str) -> str:
+    lines = text.split("\n")
+    if max(map(len, lines)) <= _WIDTH or any(line.startswith(" ") for line in lines):
+        return text
+    import textwrap
+
+    return textwrap.fill(" ".join(lines), _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _meant(word: str, known: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.arguments import JSON, PASSPHRASE, STORE, Argument, Command, value
+from console.arguments import JSON, PASSPHRASE, STORE, WIDE, Argument, Command, value
 
 _GROUP = "Keep evidence"
 _REASON = value("--reason", help="why: kept in the record's encrypted body")
@@ -21,16 +21,21 @@ event times; without --until everything that comes is held too. What is imported
 period that ended is not. --then keeps what was held for so long after the release: seven years
 from the close of a case, say.
 
+Exit code 8: the hold is on the log, but the bucket does not answer or refuses. Whatever writes next
+tries again, as far as its credentials allow; finish does it at once, and sets every object anew as
+the log says, also where somebody else lifted a hold.
+
   aircon hold add --reason "case 17" --records 1200-1350
-  aircon hold add --reason "case 18" --since 2026-11-01 --review 2027-05-01 --then 7y
+  aircon hold add --reason "case 18" --since 2026-11-01 --then 7y
   aircon hold list
-  aircon show 4711 --reason "case 17"              the record that says why hold 4711 is there
-  aircon hold release 4711 --reason "case 17 is closed\"""",
+  aircon show 4711 --reason "case 17"     the record says why hold 4711 is there
+  aircon hold release 4711 --reason "case 17 is closed"
+  aircon hold finish""",
     (
         Argument(
             ("action",),
-            "add, list or release",
-            {"choices": ("add", "list", "release"), "metavar": "ACTION"},
+            "add, list, release or finish",
+            {"choices": ("add", "list", "release", "finish"), "metavar": "ACTION"},
         ),
         Argument(
             ("number",),
@@ -46,6 +51,7 @@ from the close of a case, say.
         *STORE,
         *PASSPHRASE,
         JSON,
+        WIDE,
     ),
     _GROUP,
     "hold",
@@ -63,6 +69,7 @@ why, and afterwards what became of it; index objects stay, so everything still v
 "body object absent, retention rule ...". finish goes on where an apply was broken off.
 
 The cutoff is the last midnight UTC, so a digest is good for the day; --before fixes another.
+
 Exit code 8: the store would not let go of some objects; the log says which.
 
   aircon retention plan
@@ -81,6 +88,7 @@ Exit code 8: the store would not let go of some objects; the log says which.
         *STORE,
         *PASSPHRASE,
         JSON,
+        WIDE,
     ),
     _GROUP,
     "retention",

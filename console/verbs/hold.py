@@ -1,4 +1,4 @@
-"""`aircon hold`: places, lists and releases legal holds."""
+"""`aircon hold`: places, lists and releases legal holds, and sets in the store what is due."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console.durations import days
 from console.opening import OpenStore
 from console.orders import order
 from console.output import Shape
-from logstore.errors import UsageError
+from logstore.errors import AirconError, StoreAway, StoreRefused, UsageError
 
 if TYPE_CHECKING:
     from logstore.formats.custody import Hold, Placed
@@ -27,14 +27,14 @@ _COLUMNS = (
     Column("by", most=20),
     Column("records", most=32),
     Column("segments", "int"),
-    Column("review"),
+    Column("review", "time"),
     Column("then days", "int"),
     Column("state"),
 )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one of the three actions."""
+    """Do one of the four actions."""
     if args.action != "add":
         for option in _FOR_ADDING:
             if getattr(args, option) is not None:
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     if (args.number is None) == (args.action == "release"):
         wants = "needs the number of a hold" if args.number is None else "takes no number"
         raise UsageError(f"`aircon hold {args.action}` {wants}")
-    return {"add": _add, "list": _list, "release": _release}[args.action](args)
+    actions = {"add": _add, "list": _list, "release": _release, "finish": _finish}
+    return actions[args.action](args)
 
 
 def _add(args: argparse.Namespace) -> int:
@@ -105,34 +106,67 @@ def _told(outcome: HoldOutcome, args: argparse.Namespace) -> int:
     if outcome.pending is None:
         return diagnostics.OK
     diagnostics.warn(outcome.pending.what)
-    what = "held" if released is None else "released"
-    diagnostics.note(
-        f"The log says that these records are {what}; the bucket does not yet. It is tried again"
-        " by whatever writes next, for example `aircon seal`."
-    )
+    if released is None:
+        diagnostics.note(
+            f"Hold {hold.number} is on the log, and no `aircon retention` removes what it covers;"
+            " the store does not hold all of it yet."
+        )
+    else:
+        diagnostics.note(
+            f"The release of hold {hold.number} is on the log; the store may still hold some of it."
+        )
+    diagnostics.note(_next(outcome.pending))
     return diagnostics.exit_code(outcome.pending)
 
 
+def _next(pending: AirconError) -> str:
+    """What a person does about objects that are not held, or released, as the log says."""
+    if isinstance(pending, StoreRefused):
+        return f"{pending.todo} Then run `aircon hold finish` here, with credentials that may."
+    if isinstance(pending, StoreAway):
+        return (
+            "Whatever writes next tries again, for example `aircon seal`; `aircon hold finish`"
+            " does it at once."
+        )
+    return pending.todo
+
+
+def _finish(args: argparse.Namespace) -> int:
+    with OpenStore(args, "hold") as store:
+        objects = store.log().custodian.finish_holds()
+    output.facts([("objects", objects)], as_json=args.json)
+    return diagnostics.OK
+
+
 def _list(args: argparse.Namespace) -> int:
+    from logstore.storage.guards import are_due
+    from logstore.storage.layout import wal_directory
+
     with OpenStore(args, "hold", needs_keys=False) as store:
         reader = store.reader
         holds = reader.custody().holds
-    rows = [_row(hold, reader) for hold in holds]
-    output.rows(_COLUMNS, rows, Shape("json" if args.json else "table"))
+        due = are_due(store.places.store / wal_directory(reader.origin))
+    rows = [_row(hold, reader, exact=args.json) for hold in holds]
+    output.rows(_COLUMNS, rows, Shape("json" if args.json else "table", wide=args.wide))
     today = dt.datetime.now(dt.UTC).date().isoformat()
     for hold in holds:
         if hold.released is None and "" < hold.scope.review <= today:
             diagnostics.warn(f"hold {hold.number} was to be reviewed on {hold.scope.review}")
+    if due:
+        diagnostics.warn(
+            "some objects may not be held, or released, as the log says: `aircon hold finish`"
+        )
     return diagnostics.OK
 
 
-def _row(hold: Hold, reader: LogReader) -> list[object]:
+def _row(hold: Hold, reader: LogReader, *, exact: bool) -> list[object]:
     from logstore.storage.holdscope import words
 
     segments = sum(hold.covers(pin.first, pin.end) for pin in reader.pins)
     scope = hold.scope
     return [
-        hold.number, hold.placed_us, hold.by, words(scope), segments, scope.review,
+        hold.number, hold.placed_us if exact else moment(hold.placed_us)[:10], hold.by,
+        words(scope), segments, scope.review,
         scope.then_days or None, _state(hold),
     ]  # fmt: skip
 

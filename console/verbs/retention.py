@@ -12,6 +12,8 @@ from console.columns import Column, moment
 from console.opening import OpenStore
 from console.orders import order
 from console.output import Shape
+from console.presenters.command import word
+from console.presenters.figures import plural
 from logstore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,14 +52,27 @@ def _plan(args: argparse.Namespace) -> int:
     if args.json:
         _plan_as_json(made)
     else:
-        rows = [[o.key, o.first, o.last, o.size, o.retain_until_us] for o in made.objects]
-        output.rows(_COLUMNS, rows, Shape("table"))
-    _say_plan(made, args)
+        _plan_as_table(made, args)
+    _say_plan(made, args, store.store)
     for each in unfinished:
         diagnostics.warn(
             f"a removal was broken off (record {each.at}): `aircon retention finish` goes on"
         )
     return diagnostics.OK
+
+
+def _plan_as_table(made: RetentionPlan, args: argparse.Namespace) -> None:
+    """Names without the log's folder, in which all lie: the rest is what tells them apart."""
+    from logstore.storage.layout import body_folder
+
+    folder = body_folder(made.origin)
+    rows = [
+        [o.key.removeprefix(folder), o.first, o.last, o.size, _day(o.retain_until_us)]
+        for o in made.objects
+    ]
+    output.rows(_COLUMNS, rows, Shape("table", wide=args.wide))
+    if rows:
+        diagnostics.note(f"Names are those below {folder}")
 
 
 def _plan_as_json(made: RetentionPlan) -> None:
@@ -76,7 +91,7 @@ def _plan_as_json(made: RetentionPlan) -> None:
     })  # fmt: skip
 
 
-def _say_plan(made: RetentionPlan, args: argparse.Namespace) -> None:
+def _say_plan(made: RetentionPlan, args: argparse.Namespace, store: str) -> None:
     if made.held:
         diagnostics.note(f"{len(made.held)} more would go but for a legal hold.")
     if made.later:
@@ -84,11 +99,12 @@ def _say_plan(made: RetentionPlan, args: argparse.Namespace) -> None:
     if not made.objects:
         diagnostics.note(f"No retention ended before {_day(made.until_us)}.")
         return
-    before = f" --before {args.before}" if args.before else ""
+    options = f" --before {word(args.before)}" if args.before else ""
+    options += f" --store {word(store)}" if store else ""
     diagnostics.note(
-        f"{len(made.objects):,} objects, {made.size_bytes:,} bytes. To remove them:"
-        f" aircon retention apply {made.digest}{before} --reason ..."
+        f"{plural(len(made.objects), 'object')}, {plural(made.size_bytes, 'byte')}. To remove them:"
     )
+    diagnostics.note(f"  aircon retention apply {made.digest}{options} --reason ...")
 
 
 def _apply(args: argparse.Namespace) -> int:
@@ -132,6 +148,8 @@ def _told(done: Sequence[RemovalOutcome], args: argparse.Namespace) -> int:
         output.facts(facts, as_json=args.json)
     for key, why in kept:
         diagnostics.warn(f"{key} is still there: {why}")
+    if kept:
+        diagnostics.note("The log says so; the next `aircon retention plan` has them again.")
     return diagnostics.STORE_AWAY if kept else diagnostics.OK
 
 

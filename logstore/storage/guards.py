@@ -28,6 +28,7 @@ from logstore.storage.segment import pin_bytes
 if TYPE_CHECKING:
     from logstore.storage.reader import LogReader
 
+_DUE = "guards.due"
 _THREADS = 8
 
 
@@ -38,6 +39,15 @@ def objects_of(origin: str, pin: SegmentPin, seal: Seal) -> Iterator[ObjectSpan]
     parts += [pin.body] if pin.body is not None else []
     for part in parts:
         yield ObjectSpan(part, pin.first, pin.end)
+
+
+def are_due(directory: Path) -> bool:
+    """Whether some object may not be held, or released, as the log of this machine says.
+
+    Args:
+        directory: of the log's write-ahead files.
+    """
+    return (directory / _DUE).exists()
 
 
 class Guards:
@@ -52,12 +62,13 @@ class Guards:
     def __init__(self, blobs: Blobs, disk: Disk, directory: Path) -> None:
         self._blobs = blobs
         self._disk = disk
-        self._file = directory / "guards.due"
+        self._directory = directory
+        self._file = directory / _DUE
 
     @property
     def due(self) -> bool:
         """Whether some object may not be held, or released, as the log says."""
-        return self._file.exists()
+        return are_due(self._directory)
 
     def expect(self) -> bool:
         """From here on something is due, whatever happens; says whether nothing was before."""

@@ -68,12 +68,17 @@ def index_partition(key: str) -> tuple[str, dt.date]:
 
 def body_object(origin: str, first: int, count: int, time_us: int) -> str:
     """Name of a segment's body object."""
-    return f"body/log={slug(origin)}/date={_day(time_us)}/seg-{first:012d}-{count}.parquet"
+    return f"{body_folder(origin)}date={_day(time_us)}/seg-{first:012d}-{count}.parquet"
+
+
+def body_folder(origin: str) -> str:
+    """What the names of all body objects and supplements of a log begin with."""
+    return f"body/log={slug(origin)}/"
 
 
 def supplement_object(origin: str, first: int, tag: str, time_us: int) -> str:
     """Name of a supplement; `tag` is 16 hex digits, `time_us` is when it was made."""
-    return f"body/log={slug(origin)}/date={_day(time_us)}/sup-{first:012d}-{tag}.parquet"
+    return f"{body_folder(origin)}date={_day(time_us)}/sup-{first:012d}-{tag}.parquet"
 
 
 def supplement_staging(key: str) -> str:

@@ -137,5 +137,5 @@ def check_digest(made: RetentionPlan, digest: str) -> None:
             "this is not the digest of what would be removed now",
             kept="Nothing was removed.",
             todo="Look at `aircon retention plan` again: a hold was placed or released, something"
-            " was removed, or the cutoff (--until) is another one.",
+            " was removed, or the cutoff (--before) is another one.",
         )

@@ -69,6 +69,9 @@ def test_every_verb_teaches_by_example(verb: str, capsys: pytest.CaptureFixture[
     examples = [line for line in shown.splitlines() if f"aircon {verb}" in line][1:]
     assert examples, "no example calls the verb"
     assert max(map(len, shown.splitlines())) <= 100
+    (row,) = (row for row in COMMANDS if row.verb == verb)
+    wide = [text for text in shown.splitlines() if len(text) > 80]
+    assert all(text.startswith("  ") and text in row.teach for text in wide), "no example"
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,56 @@ def test_what_is_wrong_is_said_and_nothing_is_held(
     assert needs in answer.err
     assert "Traceback" not in answer.err
     assert aircon("hold", "list", "--json").objects == []
+
+
+def test_holds_are_set_anew_on_demand(aircon: Aircon) -> None:
+    assert aircon("hold", "finish", "--json").objects == [{"objects": 0}]
+    aircon("hold", "add", "--records", "0", "--reason", "x")
+    assert int(str(aircon("hold", "finish", "--json").objects[0]["objects"])) > 0
+    assert aircon("hold", "finish", "7").code == 3
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of the usual width."""
+    monkeypatch.setattr("console.output._terminal_width", lambda: 80)
+
+
+def test_in_a_usual_terminal_nothing_that_matters_is_cut(
+    aircon: Aircon, narrow: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = ",".join(map(str, range(0, 5, 2)))
+    words = ("--records", many, "--review", "2999-01-31", "--then", "7y", "--reason", "case 17")
+    plan = aircon("retention", "plan")
+    monkeypatch.setenv("AIRCON_OPERATOR", "a.very.long.name@legal.department.example.com")
+    made = aircon("hold", "add", *words, "--json").objects[0]
+    listed = aircon("hold", "list")
+    for answer in plan, listed:
+        assert max(map(len, answer.out.splitlines())) <= 80
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    (row,) = (text for text in listed.out.splitlines() if text.split()[0] == str(made["hold"]))
+    for whole in today, "2999-01-31", "2557", "in force":
+        assert whole in row
+    assert "--wide shows all" in listed.out
+    whole = aircon("hold", "list", "--wide").out
+    assert "a.very.long.name@legal.department.example.com" in whole
+    assert str(made["records"]) in whole
+    assert "shortened" not in plan.out
+    assert "seg-000000000000-" in plan.out
+    assert "Names are those below body/log=" in plan.err
+
+
+def test_the_command_that_a_plan_proposes_can_be_run_as_it_is(
+    aircon: Aircon, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRCON_STORE")
+    words = ("--store", str(store), "--before", dt.datetime.now(dt.UTC).date().isoformat())
+    said = aircon("retention", "plan", *words).err
+    (proposed,) = (text for text in said.splitlines() if "retention apply" in text)
+    assert said.splitlines()[-2].startswith("2 objects, ")
+    _, *call = shlex.split(proposed.replace("...", "old"))
+    assert aircon(*call).code == 0
+    assert bodies(store) == 1
 
 
 def test_a_hold_that_is_to_be_reviewed_is_pointed_out(

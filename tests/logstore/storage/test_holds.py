@@ -14,7 +14,7 @@ from support.s3_servers import Server
 from support.stores import ORIGIN, TestStore, chat
 from support.supplementing import person, survivors
 
-from logstore.errors import NotFound, StoreRefused, UsageError
+from logstore.errors import NotFound, StoreAway, StoreRefused, UsageError
 from logstore.formats.custody import Placed
 from logstore.formats.record import Record
 from logstore.s3.bucket import LockMissing
@@ -334,6 +334,21 @@ def test_whoever_lifts_a_hold_in_the_bucket_alone_is_found_out(
     report = auditor.verify()
     assert report.exit_code == 1
     assert [f.file for f in report.findings if f.code == "hold-missing"] == [body.key]
+    assert not marker(store).exists(), "nothing tells this machine"
+    with store.open() as log:
+        assert log.custodian.finish_holds() == len(objects(store, 0, 1))
+    assert auditor.verify().exit_code == 0
+
+
+def test_holds_that_can_not_be_finished_stay_due(store: BucketStore, network: Network) -> None:
+    with store.create() as log:
+        filled(log, segments=1)
+        log.custodian.place(scope(0, 0), ORDER)
+        with network.away(), pytest.raises(StoreAway):
+            log.custodian.finish_holds()
+        assert marker(store).exists()
+        assert log.custodian.finish_holds() == len(objects(store, 0))
+    assert not marker(store).exists()
 
 
 def test_nothing_is_held_without_a_name_a_reason_or_records(store: BucketStore) -> None:
