@@ -45,7 +45,7 @@ from logstore.formats.policy import Policy
 from logstore.keys.holders import NoHolder
 from logstore.keys.keystore import KeyStore
 from logstore.s3.address import Address
-from logstore.s3.bucket import Bucket, Lock
+from logstore.s3.bucket import Bucket, Lock, Version
 from logstore.storage.home import make_home, make_writer
 from logstore.storage.log import Log, Options
 from logstore.storage.orders import Order
@@ -67,7 +67,7 @@ class Company:
     Attributes:
         owners: the bucket, as its owner sees it.
         archive: another one, with content whose retention is over.
-        old: a log of its own in a third, whose content is to be kept for seconds.
+        old: a log of its own in a third, whose content is to be kept no longer.
         staff: who works here.
         base: where the machines are.
     """
@@ -174,7 +174,7 @@ def company(
         assert not made.unsettled()
         _keep_for_a_second(made.archive)
         staff.become("administrator")
-        _make_old(made.old)
+        _make_old(made.old, patch)
         yield made
         staff.dismiss()
 
@@ -186,15 +186,29 @@ def _keep_for_a_second(archive: Bucket) -> None:
     until(lambda: time.time() > soon.date.timestamp() + 0.5)
 
 
-def _make_old(store: BucketStore) -> None:
-    """A log whose content may go in 20 s."""
+def _make_old(store: BucketStore, patch: pytest.MonkeyPatch) -> None:
+    """A log of 300 days ago, whose content was to be kept for 200.
+
+    No server takes a lock that is over, so its locks end in 5 s.
+    """
+    put = Bucket.put
+
+    def put_now(bucket: Bucket, name: str, data: bytes, *, lock: Lock, **more: Any) -> Version:
+        soon = in_an_hour(5 / 3600)
+        return put(
+            bucket, name, data, lock=Lock(lock.mode, max(lock.retain_until_us, soon)), **more
+        )
+
     make_home(store.path, store.remote, Disk(immutable=False))
     make_writer(store.path, "0123456789abcdef", "COMPLIANCE", Disk(immutable=False))
     keys = KeyStore.create(store.keys_path, NoHolder(), origin=ORIGIN)
-    then = Shifted(20_000_000 - KEPT.body_days * DAY_US)
-    with Log.create(store.path, keys, retention=KEPT, options=OPTIONS, clock=then) as log:
-        log.append(chat("of long ago", "ada"))
-        log.seal()
+    then = Shifted(-300 * DAY_US)
+    with patch.context() as patched:
+        patched.setattr(Bucket, "put", put_now)
+        with Log.create(store.path, keys, retention=KEPT, options=OPTIONS, clock=then) as log:
+            log.append(chat("of long ago", "ada"))
+            log.seal()
+    store.path.with_name(f"{store.path.name}.policy").write_text(store.policy().text())
 
 
 # -- what each role does --------------------------------------------------------------------------
@@ -405,13 +419,29 @@ def test_the_retention_job_removes_what_a_plan_names_and_the_auditor_sees_that_i
         staff.allow(role, role_policy(role, store.bucket.address))
     (pin,) = store.reader().pins
     assert pin.body is not None
-    due_us = pin.body.retain_until_us + 2_000_000
-    until(lambda: time.time_ns() // 1000 > due_us)
-    staff.become("retention-job")
-    with store.open() as log:
-        plan = log.custodian.plan(due_us)
-        outcome = log.custodian.apply(plan.digest, due_us, ORDER)
-    assert (outcome.removed, outcome.kept) == ((pin.body.key,), ())
+    locked = staff.bucket("administrator", store.bucket.remote).head(pin.body.key, pin.body.version)
+    assert locked.lock is not None
+    until(lambda: _is_over(locked.lock))  # type: ignore[arg-type]
+
+    def retention(*words: str) -> Answer:
+        return company.works("retention-job", "old", "retention", *words, "--store", store.path)
+
+    plan = retention("plan", "--json").objects[0]
+    assert [each["key"] for each in plan["objects"]] == [pin.body.key]  # type: ignore[attr-defined]
+    digest = str(plan["digest"])
+    job = role_policy("retention-job", store.bucket.address)
+    staff.allow("retention-job", without(job, "s3:DeleteObjectVersion"))
+    words = ("apply", digest, "--reason", "its time is over", "--store", store.path)
+    refused = company.run("retention-job", "old", "retention", *words)
+    assert refused.code == 8
+    assert "access is denied" in refused.err
+    assert "the next `aircon retention plan` has them again" in refused.err
+    assert store.bucket.history(pin.body.key)
+    staff.allow("retention-job", job)
+    done = retention("apply", digest, "--reason", "its time is over", "--json").objects[0]
+    assert (done["removed"], done["kept"]) == (1, 0)
+    assert store.bucket.history(pin.body.key) == []
+    assert "No removal was broken off" in retention("finish").err
     staff.become("auditor")
     report = store.elsewhere(company.base / "auditor of old").verify()
     assert report.exit_code == 0, report.found
