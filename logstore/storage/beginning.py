@@ -38,6 +38,8 @@ def check_place(places: Places, origin: str) -> None:
         UsageError: it is there already, or something else is.
         StoreAway: the bucket can not be asked, or refuses.
     """
+    if places.store.exists() and not places.store.is_dir():
+        raise _taken(places.store)
     if open_blobs(places.store, Disk()).keys(layout.log_file(origin)):
         raise UsageError(
             f"{places.name} holds a log {origin} already", kept=_KEPT,

@@ -107,6 +107,14 @@ def test_somebody_elses_policy_is_not_replaced(store: Path, aircon: Aircon) -> N
     assert beside(store) == {"evidence.policy"}
 
 
+def test_a_file_is_no_place_for_a_store(store: Path, aircon: Aircon) -> None:
+    store.write_text("of somebody")
+    answer = aircon(*WORDS)
+    assert answer.code == 3
+    assert "evidence exists already" in answer.err
+    assert beside(store) == {"evidence"}
+
+
 # -- in a bucket ----------------------------------------------------------------------------------
 
 
