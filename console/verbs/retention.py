@@ -154,15 +154,16 @@ def _told(done: Sequence[RemovalOutcome], args: argparse.Namespace) -> int:
 
 
 def _cutoff(args: argparse.Namespace, now_us: int) -> int:
+    from logstore.storage.logfile import DAY_US
     from logstore.storage.retention import day_before
 
     if not args.before:
         return day_before(now_us)
     try:
-        day = dt.datetime.fromisoformat(args.before).replace(tzinfo=dt.UTC)
+        day = dt.date.fromisoformat(args.before)
     except ValueError:
         raise UsageError(f"--before {args.before!r} is not a day", todo="Say 2026-11-01.") from None
-    return int(day.timestamp()) * 1_000_000
+    return (day - dt.date(1970, 1, 1)).days * DAY_US
 
 
 def _day(time_us: int) -> str:

@@ -196,7 +196,8 @@ def test_a_plan_of_yesterday_is_good_with_its_cutoff(aircon: Aircon, store: Path
     assert aircon("retention", "apply", digest, "--reason", "x").code == 3
     assert aircon("retention", "apply", digest, "--before", day, "--reason", "x").code == 0
     assert bodies(store) == 1
-    for words in (("--before", "soon"), ("--before", "2999-01-01")):
+    for said in ("soon", "2999-01-01", f"{day}T10:00", f"{day} 10:00"):
+        words = ("--before", said)
         assert aircon("retention", "plan", *words).code == 3
 
 
