@@ -54,6 +54,9 @@ _MOST_EXPECTED = 4096
 _PAUSE_S = 15.0
 """For so long nobody in this process asks again for a listing that could not be had."""
 
+MOST_NAMES = 1_000_000
+"""Names of one listing that are held, as many as a verification keeps."""
+
 
 class _Reach:
     """Buckets that could not be reached: to wait for one again and again would block people."""
@@ -213,8 +216,6 @@ class BucketBlobs:
 
         When the bucket can not be reached: what is copied here.
         """
-        from logstore.s3.versions import Version
-
         if prefix and time.monotonic() < _Reach.again.get(self.bucket.remote, 0.0):
             found = self._copied(prefix)
             if found:
@@ -223,11 +224,7 @@ class BucketBlobs:
         if time.monotonic() - then < max_age_s:
             return found
         try:
-            listed = {  # of one name the newest comes first, so the one put first stays
-                each.name: each
-                for each in self.bucket.versions(prefix)
-                if isinstance(each, Version) and is_plain(each.name)
-            }
+            listed = self._put_first(prefix)
         except StoreAway as error:
             self.away = error
             _Reach.again[self.bucket.remote] = time.monotonic() + _PAUSE_S
@@ -240,6 +237,22 @@ class BucketBlobs:
         self._firsts |= listed
         found = sorted(listed)
         self._listed[prefix] = (time.monotonic(), found)
+        return found
+
+    def _put_first(self, prefix: str) -> dict[str, Version]:
+        """By name the version that was put first: of one name the newest is listed first."""
+        from logstore.s3.versions import Version
+
+        found: dict[str, Version] = {}
+        for each in self.bucket.versions(prefix):
+            if isinstance(each, Version) and is_plain(each.name):
+                found[each.name] = each
+                if len(found) > MOST_NAMES:
+                    raise StoreRefused(
+                        f"more than {MOST_NAMES:,} names lie below {prefix or 'the prefix'}",
+                        kept="What is on this machine goes on being used.",
+                        todo="Run `aircon verify`, which counts what does not belong there.",
+                    )
         return found
 
     def _copied(self, prefix: str) -> list[str]:

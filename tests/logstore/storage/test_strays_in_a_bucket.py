@@ -11,7 +11,7 @@ from support.stores import ORIGIN, chat
 
 from logstore.errors import StoreRefused
 from logstore.s3 import publishing, reading
-from logstore.storage import layout
+from logstore.storage import bucketblobs, layout
 
 SLUG = "log=logs.example.com_support"
 
@@ -114,3 +114,17 @@ def test_a_name_with_more_versions_than_can_be_read_waits_for_somebody(
         log.seal()
         assert log.away is None
     assert store.reader().sealed > receipt.index
+
+
+def test_more_names_than_can_be_held_leave_what_is_here(
+    store: BucketStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = store.reader().size
+    monkeypatch.setattr(bucketblobs, "MOST_NAMES", 20)
+    for number in range(21):
+        crowd(store, f"seal/{SLUG}/seal-{700 + number:012d}-7.json", 1)
+    mine = store.reader()
+    assert mine.size == known
+    assert isinstance(mine.blobs.away, StoreRefused)
+    with pytest.raises(StoreRefused, match="more than 20 names lie below seal/"):
+        store.elsewhere(tmp_path / "auditor").reader()
