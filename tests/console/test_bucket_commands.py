@@ -87,6 +87,9 @@ def test_an_auditor_needs_the_address_and_the_policy(made: Desk, tmp_path: Path)
     assert "on the writer's machine" in out
     told = json.loads(auditor.run("status", "--json", "--policy", policy)[1])
     assert (told["unsealed"], told["bucket_answers"]) == (None, True)
+    words = ("show", "2", "--alone", "--clear-only", "--json", "--policy", policy)
+    code, out, said = auditor.run(*words)
+    assert (code, json.loads(out)["index"]) == (0, 2), said
     query = "select count(*) n from interactions"
     code, out, _ = auditor.run("sql", query, "--clear-only", "--json", "--policy", policy)
     assert (code, json.loads(out)["n"]) == (0, 3)
