@@ -1,12 +1,15 @@
-"""What a log says of keeping one object, and what it means when that object is not there. Pure."""
+"""What a log says of keeping one object, and what it means when that object is not there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from logstore.errors import FormatError
 from logstore.formats.custody import Custody
 from logstore.formats.pins import ObjectPin
-from logstore.storage.logfile import Retention
+from logstore.storage.layout import log_file
+from logstore.storage.logfile import MAX_LOG_FILE, Retention, parse_log_file
+from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding
 from logstore.verify.surroundings import Listing
 
@@ -54,6 +57,15 @@ class Keepings:
         rule = "not known" if kept is None else f"content is kept {kept.body_days:,} days"
         number = None if hold is None else hold.number
         return Keeping(number, until, removed_at, rule, self.now_us)
+
+
+def promised(evidence: Evidence, origin: str) -> Retention | None:
+    """A log's retention as its description has it, which is held to record 0 later."""
+    data = evidence.small(log_file(origin), MAX_LOG_FILE)
+    try:
+        return parse_log_file(data or b"").retention
+    except FormatError:
+        return None
 
 
 def removals(custody: Custody, listing: Listing) -> list[Finding]:

@@ -15,7 +15,7 @@ from logstore.formats.policy import NO_QUORUM, Policy
 from logstore.keys.entries import commitment
 from logstore.keys.keystore import KeyStore
 from logstore.storage.layout import cosigned_prefix, log_file
-from logstore.storage.logfile import Retention, from_clear, parse_log_file
+from logstore.storage.logfile import MAX_LOG_FILE, from_clear
 from logstore.verify import protection
 from logstore.verify.evidence import Evidence
 from logstore.verify.findings import Finding, LogSummary, Report
@@ -23,7 +23,7 @@ from logstore.verify.folding import Fold
 from logstore.verify.glimpses import Glimpses
 from logstore.verify.hashing import hash_objects
 from logstore.verify.heads import Head, SeenFile
-from logstore.verify.keeping import Keepings, removals
+from logstore.verify.keeping import Keepings, promised, removals
 from logstore.verify.leavesat import body_refs
 from logstore.verify.segmentcheck import SegmentJob, SegmentOutcome
 from logstore.verify.segmentpool import Engine, Processes
@@ -31,8 +31,6 @@ from logstore.verify.supplementcheck import Known, SupplementCheck
 from logstore.verify.surroundings import Listing
 from logstore.verify.tailcheck import TailCheck
 from logstore.verify.view import LogView, Segment
-
-_MAX_LOG_FILE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,9 @@ class LogCheck:
         self._roots: dict[int, bytes] = {}
         self._broken: set[int] = set()  # segments whose leaves are not known
         self._uncounted: set[int] = set()  # segments without a body object
-        self._keepings = Keepings(view.custody, self._promised(), request.now_us)
+        self._keepings = Keepings(
+            view.custody, promised(request.evidence, view.origin), request.now_us
+        )
         self._supplements = SupplementCheck(
             request.evidence, view.origin, view.supplements, self._keepings
         )
@@ -311,16 +311,8 @@ class LogCheck:
             wanted, mode, request.workers, request.now_us
         )
 
-    def _promised(self) -> Retention | None:
-        """The log's retention as its description has it, which is held to record 0 later."""
-        data = self._request.evidence.small(log_file(self._view.origin), _MAX_LOG_FILE)
-        try:
-            return parse_log_file(data or b"").retention
-        except FormatError:
-            return None
-
     def _says(self, key: str, due: bytes) -> bool:
-        return due in self._request.evidence.smalls(key, _MAX_LOG_FILE)
+        return due in self._request.evidence.smalls(key, MAX_LOG_FILE)
 
     def _judge_heads(self, roots: dict[int, bytes]) -> None:
         self._roots = roots
