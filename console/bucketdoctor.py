@@ -74,7 +74,7 @@ def locks(reader: LogReader, remote: Remote) -> Iterator[Check]:
     """How every sealed object is really locked, by asking for each."""
     from logstore.s3.bucket import BucketReader
 
-    custody = reader.custody()
+    custody = reader.custody_of_objects()
     indexes = [ObjectSpan(pin.index, pin.first, pin.end) for pin in reader.pins]
     bodies = [each for each in reader.bodies() if each.pin.key not in custody.gone]
     if not indexes:

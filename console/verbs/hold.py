@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import time
 from typing import TYPE_CHECKING
@@ -83,7 +84,17 @@ def _review(said: str) -> str:
 def _release(args: argparse.Namespace) -> int:
     wanted = order(args, "number")
     with OpenStore(args, "hold") as store:
-        return _told(store.log().custodian.release(args.number, wanted), args)
+        log = store.log()
+        outcome = log.custodian.release(args.number, wanted)
+        with contextlib.suppress(StoreAway):  # who may not put leaves that to the writer
+            log.seal()
+        code = _told(outcome, args)
+        if outcome.pending is None and log.custodian.due:
+            diagnostics.note(
+                "The store lets go of the objects once the release is sealed: when the writer has"
+                " run `aircon seal`, `aircon hold finish` does it."
+            )
+        return code
 
 
 def _told(outcome: HoldOutcome, args: argparse.Namespace) -> int:

@@ -212,6 +212,15 @@ class Custody:
         kept = (h.keep_until_us for h in self.holds if h.covers(first, end))
         return max(kept, default=0)
 
+    def as_seen(self, sealed: Custody) -> Custody:
+        """The same, with every hold in force that is so for who sees sealed records alone.
+
+        Until its release is sealed, a hold that was lifted would look broken from elsewhere.
+        """
+        there = {hold.number for hold in sealed.in_force}
+        holds = (replace(h, released=None) if h.number in there else h for h in self.holds)
+        return replace(self, holds=tuple(holds))
+
     @property
     def gone(self) -> frozenset[str]:
         """Names of objects that the log says were removed: their content is not read any more."""

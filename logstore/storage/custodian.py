@@ -107,6 +107,11 @@ class Custodian:
         self._blobs = blobs
         self._guards = guards
 
+    @property
+    def due(self) -> bool:
+        """Whether objects may not be held, or released, as the log says; see `Guards`."""
+        return self._guards.due
+
     # -- legal holds --------------------------------------------------------------------------
 
     def place(self, scope: Placed, order: Order) -> HoldOutcome:
@@ -131,6 +136,9 @@ class Custodian:
 
     def release(self, number: int, order: Order) -> HoldOutcome:
         """Lift a hold; what it asked to keep from then on stays locked so long.
+
+        Objects are released once the release is sealed: who sees sealed records alone would take
+        it for a broken hold before.
 
         Raises:
             NotFound: there is no such hold in force.
@@ -164,7 +172,7 @@ class Custodian:
         except AirconError as error:
             pending = error
         else:
-            self._guards.settled()
+            self._guards.settled(reader)
         return HoldOutcome(hold, objects, pending)
 
     def catch_up(self) -> None:
@@ -175,8 +183,9 @@ class Custodian:
             TamperingFound: an object is gone.
         """
         if self._guards.due:
-            self._guards.set_all(self._door.reader())
-            self._guards.settled()
+            reader = self._door.reader()
+            self._guards.set_all(reader)
+            self._guards.settled(reader)
 
     def finish_holds(self) -> int:
         """Set every hold anew as the log says, due or not; returns how many objects were looked at.
@@ -187,8 +196,9 @@ class Custodian:
         """
         with self._door.alone():
             self._guards.expect()
-            objects = self._guards.set_all(self._door.reader())
-            self._guards.settled()
+            reader = self._door.reader()
+            objects = self._guards.set_all(reader)
+            self._guards.settled(reader)
         return objects
 
     # -- retention ----------------------------------------------------------------------------
@@ -230,7 +240,7 @@ class Custodian:
 
     def _remove(self, at: int, by: str) -> RemovalOutcome:
         reader = self._door.reader()
-        custody = reader.custody()
+        custody = reader.custody_of_objects()
         bodies = {each.pin.key: each for each in reader.bodies()}
         begun = next(each for each in custody.unfinished if each.at == at)
         keys = begun.fields.objects
@@ -254,5 +264,5 @@ class Custodian:
 
 def planned(reader: LogReader, until_us: int, now_us: int) -> RetentionPlan:
     """What may be removed of a log that somebody reads; see `retention.plan`."""
-    kept = Kept(reader.origin, reader.bodies(), reader.custody())
+    kept = Kept(reader.origin, reader.bodies(), reader.custody_of_objects())
     return plan(kept, until_us, now_us)

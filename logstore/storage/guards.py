@@ -90,15 +90,16 @@ class Guards:
             StoreAway: the store can not be reached or refuses; it is tried again.
             TamperingFound: an object is gone.
         """
-        custody = reader.custody()
+        custody = reader.custody_of_objects()
         holds = custody.holds if only is None else (only,)
         chosen = [each for each in _objects(reader) if _covered(holds, each)]
         self._set(custody, chosen)
         return len(chosen)
 
-    def settled(self) -> None:
-        """Nothing is due any more."""
-        self._disk.remove(self._file)
+    def settled(self, reader: LogReader | None = None) -> None:
+        """Nothing is due any more, but for what a release on the log awaits: that it is sealed."""
+        if reader is None or reader.custody() == reader.custody_of_objects():
+            self._disk.remove(self._file)
 
     def set_new(self, custody: Custody, objects: Sequence[ObjectSpan]) -> bool:
         """Hold what was sealed a moment ago; says whether it is held."""

@@ -301,6 +301,10 @@ class LogReader:
         """What is under legal hold, and what retention removed."""
         return fold(self._part.custody + self.tail.custody())
 
+    def custody_of_objects(self) -> Custody:
+        """The same as the objects in the store follow it: a release counts once it is sealed."""
+        return self.custody().as_seen(fold(self._part.custody))
+
     def removed(self) -> dict[str, tuple[int, int]]:
         """Body objects that retention removed, with (first, end) of the records concerned."""
         gone = self.custody().gone

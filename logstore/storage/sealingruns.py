@@ -102,13 +102,16 @@ class SealingRuns:
                 waiting = state.waiting[:most]
             total = ends[len(waiting) - 1] - waiting[0].first if waiting else 0
             tally = Tally(total, progress)
-            return [self._seal_one(old, tally) for old in waiting]
+            made = [self._seal_one(old, tally) for old in waiting]
+            if made:
+                self._set_guards()  # releases that are sealed now
+            return made
 
     def supplement(self, survivors: Iterable[Survivor]) -> SupplementPin:
         """Put content under other keys; see `Log.supplement`."""
         with self._alone():
             reader = self._reader()
-            custody = reader.custody()
+            custody = reader.custody_of_objects()
             first_due = bool(custody.in_force) and self._guards.expect()
             pin = self._supplements.make(survivors, reader, self._committer)
             self._hold_new(custody, [ObjectSpan(pin.body, pin.first, pin.end)], first_due)
@@ -187,7 +190,8 @@ class SealingRuns:
         """What the log says of holds and removals, while a segment is between its two states."""
         before = [event for seal, _ in self._state.seals.all() for event in seal.custody or []]
         within = intent.custody or []
-        return fold([*before, *within, *self._unsealed.custody(intent.pin.end)])
+        sealed = [*before, *within]
+        return fold([*sealed, *self._unsealed.custody(intent.pin.end)]).as_seen(fold(sealed))
 
     def _append(self, record: Record) -> int:
         outcome = self._committer.commit([record])[0]

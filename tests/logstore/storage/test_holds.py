@@ -351,6 +351,25 @@ def test_holds_that_can_not_be_finished_stay_due(store: BucketStore, network: Ne
     assert not marker(store).exists()
 
 
+def test_a_release_that_is_not_sealed_yet_is_no_broken_hold_to_who_is_elsewhere(
+    store: BucketStore, tmp_path: Path, at_once: None
+) -> None:
+    with store.create() as log:
+        filled(log, segments=1)
+        hold = log.custodian.place(scope(0, 0), ORDER).hold
+        log.seal()
+        auditor = store.elsewhere(tmp_path / "auditor")
+        outcome = log.custodian.release(hold.number, ORDER)
+        assert outcome.pending is None
+        assert held(store) == objects(store, 0, 1), "not before others can see why"
+        assert marker(store).exists()
+        assert auditor.verify().exit_code == store.verify().exit_code == 0
+        log.seal()
+        assert held(store) == set()
+        assert not marker(store).exists()
+    assert auditor.verify().exit_code == store.verify().exit_code == 0
+
+
 def test_nothing_is_held_without_a_name_a_reason_or_records(store: BucketStore) -> None:
     with store.create() as log:
         filled(log, segments=1)

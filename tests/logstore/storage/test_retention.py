@@ -136,6 +136,18 @@ def test_what_is_held_is_in_no_plan(store: OldStore) -> None:
     assert store.verify().exit_code == 0
 
 
+def test_what_was_released_goes_once_others_can_see_that_it_was(store: OldStore) -> None:
+    with store.open() as log:
+        hold = log.custodian.place(Placed([0, 0]), ORDER).hold
+        log.seal()
+        log.custodian.release(hold.number, ORDER)
+        assert len(log.custodian.plan(today()).held) == 1
+        log.seal()
+        assert log.custodian.plan(today()).held == ()
+        applied(log)
+    assert store.verify().exit_code == 0
+
+
 def test_a_body_that_is_gone_though_it_is_held_is_tampering(store: OldStore) -> None:
     with store.open() as log:
         hold = log.custodian.place(Placed([0, 0]), ORDER).hold
