@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from support.s3_servers import Meddled, Server
-from support.stores import OPTIONS, ORIGIN, TestStore
+from support.stores import OPTIONS, ORIGIN, TestStore, chat
 
 from logstore.disk import Disk
 from logstore.keys.holders import NoHolder
@@ -138,4 +138,16 @@ def new_store(server: Server, base: Path, monkeypatch: pytest.MonkeyPatch) -> Bu
     base.mkdir(parents=True, exist_ok=True)
     made = BucketStore(base, server.new_bucket())
     made.network = network  # type: ignore[attr-defined]
+    return made
+
+
+def sealed_store(
+    server: Server, base: Path, monkeypatch: pytest.MonkeyPatch, segments: int
+) -> BucketStore:
+    """`new_store`, made, with so many sealed segments of one question each."""
+    made = new_store(server, base, monkeypatch)
+    with made.create() as log:
+        for number in range(segments):
+            log.append(chat(f"question {number}", "ada"))
+            log.seal()
     return made

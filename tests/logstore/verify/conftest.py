@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.bucket_stores import BucketStore, Elsewhere
 from support.evidence import Evidence, make_evidence
 
 import logstore.verify.verifier
@@ -18,6 +19,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 @pytest.fixture
 def evidence(template: Evidence, tmp_path: Path) -> Evidence:
     return template.copy(tmp_path)
+
+
+@pytest.fixture
+def auditor(store: BucketStore, tmp_path: Path) -> Elsewhere:
+    """Somebody with read rights elsewhere, who has found a test module's `store` good."""
+    there = store.elsewhere(tmp_path / "auditor")
+    assert there.verify().exit_code == 0
+    return there
 
 
 @pytest.fixture(autouse=True)

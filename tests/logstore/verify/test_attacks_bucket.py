@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.bucket_stores import BucketStore, Elsewhere, new_store
+from support.bucket_stores import BucketStore, Elsewhere, new_store, sealed_store
 from support.s3_servers import Server, in_an_hour
 from support.stores import chat
 
@@ -21,12 +21,7 @@ KINDS = ["index/", "body/", "seal/", "claim/", "log/", "store.json"]
 
 @pytest.fixture
 def store(rgw: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
-    made = new_store(rgw, tmp_path / "writer", monkeypatch)
-    with made.create() as log:
-        for number in range(2):
-            log.append(chat(f"question {number}", "ada"))
-            log.seal()
-    return made
+    return sealed_store(rgw, tmp_path / "writer", monkeypatch, 2)
 
 
 @pytest.fixture

@@ -41,13 +41,6 @@ def store(rgw: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucke
     return made
 
 
-@pytest.fixture
-def auditor(store: BucketStore, tmp_path: Path) -> Elsewhere:
-    there = store.elsewhere(tmp_path / "auditor")
-    assert there.verify().exit_code == 0
-    return there
-
-
 def now_us() -> int:
     return SystemClock().wall_us()
 

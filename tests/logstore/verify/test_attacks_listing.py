@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bucket_stores import BucketStore, Elsewhere, Network, new_store
+from support.bucket_stores import BucketStore, Elsewhere, Network, sealed_store
 from support.s3_servers import Server
-from support.stores import chat
 
 from logstore.errors import StoreRefused
 from logstore.verify import bucketlisting, gathering
@@ -27,19 +26,7 @@ NOON = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 def store(
     moto_server: Server, s3_credentials: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> BucketStore:
-    made = new_store(moto_server, tmp_path / "writer", monkeypatch)
-    with made.create() as log:
-        for number in range(3):
-            log.append(chat(f"question {number}", "ada"))
-            log.seal()
-    return made
-
-
-@pytest.fixture
-def auditor(store: BucketStore, tmp_path: Path) -> Elsewhere:
-    there = store.elsewhere(tmp_path / "auditor")
-    assert there.verify().exit_code == 0
-    return there
+    return sealed_store(moto_server, tmp_path / "writer", monkeypatch, 3)
 
 
 @dataclass

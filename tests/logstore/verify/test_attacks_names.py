@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bucket_stores import BucketStore, Elsewhere, new_store
+from support.bucket_stores import BucketStore, Elsewhere, sealed_store
 from support.s3_servers import Server, in_an_hour
-from support.stores import ORIGIN, chat
+from support.stores import ORIGIN
 
 from logstore.formats.cosigned import open_cosigned
 from logstore.s3.bucket import Lock
@@ -27,19 +27,7 @@ JUNK = b"junk"
 def store(
     moto_server: Server, s3_credentials: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> BucketStore:
-    made = new_store(moto_server, tmp_path / "writer", monkeypatch)
-    with made.create() as log:
-        for number in range(3):
-            log.append(chat(f"question {number}", "ada"))
-            log.seal()
-    return made
-
-
-@pytest.fixture
-def auditor(store: BucketStore, tmp_path: Path) -> Elsewhere:
-    there = store.elsewhere(tmp_path / "auditor")
-    assert there.verify().exit_code == 0
-    return there
+    return sealed_store(moto_server, tmp_path / "writer", monkeypatch, 3)
 
 
 def lay(store: BucketStore, name: str, data: bytes = JUNK, times: int = 1) -> None:
