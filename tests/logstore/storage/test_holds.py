@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.bucket_stores import BucketStore, Network, new_store
+from support.bucket_stores import BucketStore, Network
 from support.clocks import DAY_US
-from support.s3_servers import Server
 from support.stores import ORIGIN, TestStore, chat
 from support.supplementing import person, survivors
 
@@ -26,17 +25,6 @@ from logstore.storage.probed import probed_record
 from logstore.verify import bucketevidence
 
 ORDER = Order("ada", "case 17: the regulator asked", "hold add --records 1-2")
-
-
-@pytest.fixture
-def store(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
-    return new_store(server, tmp_path / "writer", monkeypatch)
-
-
-@pytest.fixture
-def network(store: BucketStore) -> Network:
-    found: Network = store.network  # type: ignore[attr-defined]
-    return found
 
 
 @pytest.fixture

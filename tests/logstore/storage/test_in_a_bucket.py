@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bucket_stores import BucketStore, Network, new_store
-from support.s3_servers import Server
+from support.bucket_stores import BucketStore, Network
 from support.stores import chat, texts
 from support.waiting import until
 
@@ -15,17 +14,6 @@ from logstore.errors import Fenced, NotDurable, StoreAway, UsageError
 from logstore.s3.bucket import Version
 from logstore.storage import keepup
 from logstore.storage.log import Log, Options
-
-
-@pytest.fixture
-def store(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketStore:
-    return new_store(server, tmp_path / "writer", monkeypatch)
-
-
-@pytest.fixture
-def network(store: BucketStore) -> Network:
-    found: Network = store.network  # type: ignore[attr-defined]
-    return found
 
 
 def filled(store: BucketStore, *, segments: int = 2, tail: int = 2) -> None:
